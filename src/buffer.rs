@@ -1,0 +1,323 @@
+//! The buffer: every message the worker holds, on the lane of its partition.
+
+use std::collections::{HashMap, VecDeque};
+use std::ffi::{CStr, CString};
+use std::time::{Duration, Instant};
+
+use crate::lane::Lane;
+use crate::message::{Message, PARTITION_ANY};
+use crate::transport::{Parcel, Partitions, Transport};
+
+/// How long the number of partitions of a topic is believed before it is asked again; the answer comes from
+/// librdkafka's cache and costs no request.
+const BELIEF: Duration = Duration::from_secs(1);
+
+/// Messages without a key that go to one partition before the next is drawn: they travel together, and so cheaply.
+const STICKY_RUN: u32 = 500;
+
+pub struct Buffer {
+    topics: Vec<Topic>,
+    by_name: HashMap<CString, usize>,
+    lanes: Vec<Lane>,
+    /// Lanes that may have a window to send.
+    ready: VecDeque<usize>,
+    /// Lanes that may have messages that are not due.
+    stirred: Vec<usize>,
+    /// Messages held: on lanes and on their way, with their payload.
+    held: usize,
+    held_bytes: u64,
+    /// Messages that wait and are not due.
+    idle: usize,
+    next_sequence: u64,
+    dice: Dice,
+}
+
+struct Topic {
+    name: CString,
+    /// Where messages wait whose partition is not known yet. While it is not empty, every message of the topic waits
+    /// here, so that nothing overtakes.
+    unrouted: usize,
+    lanes: Vec<Option<usize>>,
+    partitions: Option<(i32, Instant)>,
+    sticky: i32,
+    sticky_left: u32,
+}
+
+impl Buffer {
+    pub fn new(seed: u64) -> Buffer {
+        Buffer {
+            topics: Vec::new(),
+            by_name: HashMap::new(),
+            lanes: Vec::new(),
+            ready: VecDeque::new(),
+            stirred: Vec::new(),
+            held: 0,
+            held_bytes: 0,
+            idle: 0,
+            next_sequence: 0,
+            dice: Dice(seed | 1),
+        }
+    }
+
+    /// Messages held, those on their way included.
+    pub fn held(&self) -> usize {
+        self.held
+    }
+
+    pub fn held_bytes(&self) -> u64 {
+        self.held_bytes
+    }
+
+    /// Messages that wait for a delivery to begin.
+    pub fn idle(&self) -> usize {
+        self.idle
+    }
+
+    /// The number the next message will have.
+    pub fn next_sequence(&self) -> u64 {
+        self.next_sequence
+    }
+
+    pub fn lane(&mut self, lane: usize) -> &mut Lane {
+        &mut self.lanes[lane]
+    }
+
+    pub fn lanes(&mut self) -> &mut [Lane] {
+        &mut self.lanes
+    }
+
+    pub fn topic_of(&self, lane: usize) -> &CStr {
+        &self.topics[self.lanes[lane].topic].name
+    }
+
+    /// Takes a message in. `delivery` is the one it belongs to where it is due at once.
+    pub fn insert(&mut self, message: Message, delivery: Option<usize>, transport: Option<&mut dyn Transport>, now: Instant) {
+        self.held += 1;
+        self.held_bytes += message.payload_len();
+        self.idle += usize::from(delivery.is_none());
+        let topic = self.topic(message.topic());
+        let sequence = self.next_sequence;
+        self.next_sequence += 1;
+        let unrouted = self.topics[topic].unrouted;
+        let parcel = Parcel { message, sequence, lane: unrouted, delivery, attempts: 0 };
+        let target = match self.lanes[unrouted].front() {
+            Some(_) => None,
+            None => self.target(topic, &parcel.message, transport, now),
+        };
+        self.place(target.unwrap_or(unrouted), parcel, delivery.is_some());
+    }
+
+    /// Makes everything that waits due as part of a delivery. How many messages became due.
+    pub fn release(&mut self, delivery: usize) -> usize {
+        let mut count = 0;
+        for lane in self.stirred.drain(..) {
+            let fresh = self.lanes[lane].release(delivery);
+            if fresh > 0 {
+                count += fresh;
+                self.ready.push_back(lane);
+            }
+        }
+        self.idle -= count;
+        self.unstick();
+        count
+    }
+
+    /// A delivery begins: messages without a key go to another partition from here on.
+    pub fn unstick(&mut self) {
+        for topic in &mut self.topics {
+            topic.sticky_left = 0;
+        }
+    }
+
+    /// The next lane with a window to send now.
+    pub fn next_ready(&mut self, now: Instant) -> Option<usize> {
+        while let Some(lane) = self.ready.pop_front() {
+            if self.lanes[lane].is_ready(now) && self.lanes[lane].partition != PARTITION_ANY {
+                return Some(lane);
+            }
+        }
+        None
+    }
+
+    /// A lane may have become ready: its window is back, or its pause is over.
+    pub fn look_at(&mut self, lane: usize) {
+        self.ready.push_back(lane);
+    }
+
+    /// Looks at every lane whose pause is over. When the next pause ends.
+    pub fn wake_lanes(&mut self, now: Instant) -> Option<Instant> {
+        let mut next = None;
+        for (number, lane) in self.lanes.iter().enumerate() {
+            match lane.ready_at() {
+                Some(at) if at <= now => self.ready.push_back(number),
+                Some(at) => next = Some(next.map_or(at, |earliest: Instant| earliest.min(at))),
+                None => {}
+            }
+        }
+        next
+    }
+
+    /// Moves messages whose partition can be known to their lanes. Answers the topics that Kafka refuses, with the code.
+    pub fn route(&mut self, transport: &mut dyn Transport, now: Instant) -> Vec<(usize, i32)> {
+        let mut refused = Vec::new();
+        for topic in 0..self.topics.len() {
+            let unrouted = self.topics[topic].unrouted;
+            if self.lanes[unrouted].due() == 0 {
+                continue;
+            }
+            if let Partitions::Refused(code) = self.ask(topic, transport, now)
+                && self.lanes[unrouted].front().is_some_and(|parcel| parcel.message.partition() == PARTITION_ANY)
+            {
+                refused.push((unrouted, code));
+                continue;
+            }
+            while let Some(parcel) = self.lanes[unrouted].front() {
+                let message_partition = parcel.message.partition();
+                let known = self.topics[topic].partitions.is_some();
+                if message_partition == PARTITION_ANY && !known {
+                    break;
+                }
+                let Some((parcel, due)) = self.lanes[unrouted].pop() else { break };
+                let target = self.target(topic, &parcel.message, Some(&mut *transport), now).unwrap_or(unrouted);
+                self.place(target, parcel, due);
+                if target == unrouted {
+                    break;
+                }
+            }
+        }
+        refused
+    }
+
+    /// A lane's partition does not exist any more: what came back, and what waits on it without having been sent there by
+    /// the program, finds another one. Everything that waits must be due.
+    pub fn reroute(&mut self, lane: usize, parcels: Vec<Parcel>) {
+        let topic = self.lanes[lane].topic;
+        let unrouted = self.topics[topic].unrouted;
+        self.topics[topic].partitions = None;
+        let (mut homeless, bound): (Vec<_>, Vec<_>) =
+            self.lanes[lane].clear().into_iter().partition(|parcel| parcel.message.partition() == PARTITION_ANY);
+        homeless.extend(parcels);
+        homeless.extend(self.lanes[unrouted].clear());
+        homeless.sort_unstable_by_key(|parcel| parcel.sequence);
+        for parcel in bound {
+            self.place(lane, parcel, true);
+        }
+        for parcel in homeless {
+            self.place(unrouted, parcel, true);
+        }
+    }
+
+    /// A message has left.
+    pub fn forget(&mut self, message: &Message) {
+        self.held -= 1;
+        self.held_bytes -= message.payload_len();
+    }
+
+    /// Takes out everything that is not on its way, in no particular order of topics.
+    pub fn clear(&mut self) -> Vec<Parcel> {
+        let mut cleared: Vec<Parcel> = self.lanes.iter_mut().flat_map(Lane::clear).collect();
+        cleared.sort_unstable_by_key(|parcel| parcel.sequence);
+        self.idle = 0;
+        self.stirred.clear();
+        cleared
+    }
+
+    fn place(&mut self, lane: usize, mut parcel: Parcel, due: bool) {
+        parcel.lane = lane;
+        self.lanes[lane].push(parcel, due);
+        if due {
+            self.ready.push_back(lane);
+        } else if self.lanes[lane].idle() == 1 {
+            self.stirred.push(lane);
+        }
+    }
+
+    /// The lane a message belongs on, where that can be known.
+    fn target(&mut self, topic: usize, message: &Message, transport: Option<&mut dyn Transport>, now: Instant) -> Option<usize> {
+        if message.partition() != PARTITION_ANY {
+            return Some(self.lane_of(topic, message.partition()));
+        }
+        let transport = transport?;
+        let (count, since) = self.topics[topic].partitions?;
+        let count = if now.saturating_duration_since(since) < BELIEF {
+            count
+        } else {
+            match self.ask(topic, transport, now) {
+                Partitions::Known(count) => count,
+                Partitions::Unknown | Partitions::Refused(_) => count,
+            }
+        };
+        let partition =
+            transport.partition_of(message.routing_key(), count).unwrap_or_else(|| self.any_partition(topic, count));
+        Some(self.lane_of(topic, partition))
+    }
+
+    fn ask(&mut self, topic: usize, transport: &mut dyn Transport, now: Instant) -> Partitions {
+        let answer = transport.partitions(&self.topics[topic].name);
+        if let Partitions::Known(count) = answer {
+            self.topics[topic].partitions = Some((count, now));
+        }
+        answer
+    }
+
+    /// Messages without a key: one partition for a while, then another, drawn at random.
+    fn any_partition(&mut self, topic: usize, count: i32) -> i32 {
+        let dice = &mut self.dice;
+        let topic = &mut self.topics[topic];
+        if topic.sticky_left == 0 || topic.sticky >= count {
+            topic.sticky = dice.below(count);
+            topic.sticky_left = STICKY_RUN;
+        }
+        topic.sticky_left -= 1;
+        topic.sticky
+    }
+
+    fn topic(&mut self, name: &CStr) -> usize {
+        if let Some(topic) = self.by_name.get(name) {
+            return *topic;
+        }
+        let topic = self.topics.len();
+        self.lanes.push(Lane::new(topic, PARTITION_ANY));
+        self.topics.push(Topic {
+            name: name.to_owned(),
+            unrouted: self.lanes.len() - 1,
+            lanes: Vec::new(),
+            partitions: None,
+            sticky: 0,
+            sticky_left: 0,
+        });
+        self.by_name.insert(name.to_owned(), topic);
+        topic
+    }
+
+    fn lane_of(&mut self, topic: usize, partition: i32) -> usize {
+        let index = partition as usize;
+        let known = self.topics[topic].lanes.get(index).copied().flatten();
+        known.unwrap_or_else(|| self.open_lane(topic, partition))
+    }
+
+    fn open_lane(&mut self, topic: usize, partition: i32) -> usize {
+        let lane = self.lanes.len();
+        self.lanes.push(Lane::new(topic, partition));
+        let lanes = &mut self.topics[topic].lanes;
+        let index = partition as usize;
+        if lanes.len() <= index {
+            lanes.resize(index + 1, None);
+        }
+        lanes[index] = Some(lane);
+        lane
+    }
+}
+
+/// A small generator (Marsaglia's xorshift64, <https://www.jstatsoft.org/article/view/v008i14>): seeded, so that tests
+/// repeat.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, count: i32) -> i32 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        ((self.0 >> 16) % count.max(1) as u64) as i32
+    }
+}

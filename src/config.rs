@@ -1,0 +1,166 @@
+//! A configuration under construction: the producer's own properties and librdkafka's.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::error::{Error, Result, Status};
+use crate::event::{Event, Mask};
+use crate::observer::Observer;
+use crate::settings::Settings;
+use crate::transport::kafka::Properties;
+
+/// Everything a producer is made from. Nothing in it changes any more.
+#[derive(Clone)]
+pub struct Blueprint {
+    pub settings: Settings,
+    pub properties: Properties,
+    pub mask: Mask,
+    pub observer: Arc<dyn Observer>,
+}
+
+pub struct Config {
+    draft: Mutex<Blueprint>,
+}
+
+/// The observer of those who set none.
+struct Nobody;
+
+impl Observer for Nobody {
+    fn observe(&self, _: &Event) {}
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config::new()
+    }
+}
+
+impl Config {
+    pub fn new() -> Config {
+        let draft = Blueprint {
+            settings: Settings::default(),
+            properties: Properties::new(),
+            mask: Mask::default(),
+            observer: Arc::new(Nobody),
+        };
+        Config { draft: Mutex::new(draft) }
+    }
+
+    pub fn set(&self, key: &str, value: &str) -> Result<()> {
+        set(&mut self.lock(), key, value)
+    }
+
+    /// The effective value, secrets masked.
+    pub fn get(&self, key: &str) -> Result<String> {
+        let draft = self.lock();
+        match draft.settings.get(key) {
+            Some(value) => Ok(value),
+            None => draft.properties.get(key),
+        }
+    }
+
+    /// Sets the properties of a file; all of them or none.
+    pub fn load(&self, path: &Path) -> Result<()> {
+        let name = path.display();
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| Error::config(format!("{name}: cannot be read: {error}")))?;
+        let mut draft = self.lock();
+        let mut changed = draft.clone();
+        for (number, line) in text.lines().enumerate() {
+            let line = line.trim();
+            if line.is_empty() || line.starts_with('#') {
+                continue;
+            }
+            let place = |error: Error| Error::new(error.status, format!("{name}:{}: {}", number + 1, error.text));
+            let (key, value) = line
+                .split_once('=')
+                .ok_or_else(|| place(Error::config(format!("\"{}\" is not of the form key=value", clip(line)))))?;
+            set(&mut changed, key.trim(), value.trim()).map_err(place)?;
+        }
+        *draft = changed;
+        Ok(())
+    }
+
+    pub fn set_observer(&self, mask: Mask, observer: impl Observer + 'static) {
+        let mut draft = self.lock();
+        draft.mask = mask;
+        let replaced = std::mem::replace(&mut draft.observer, Arc::new(observer));
+        drop(draft);
+        // It may run the program's destructor: not under our lock.
+        drop(replaced);
+    }
+
+    /// What a producer is made from, checked as a whole.
+    pub fn blueprint(&self) -> Result<Blueprint> {
+        let draft = self.lock();
+        draft.settings.check()?;
+        Ok(draft.clone())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Blueprint> {
+        self.draft.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn set(draft: &mut Blueprint, key: &str, value: &str) -> Result<()> {
+    if key.is_empty() {
+        return Err(Error::new(Status::Config, "the key is empty; the name of a property is needed"));
+    }
+    if Settings::has(key) { draft.settings.set(key, value) } else { draft.properties.set(key, value) }
+}
+
+fn clip(text: &str) -> String {
+    text.chars().take(100).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(name: &str, text: &str) -> std::path::PathBuf {
+        let path = std::env::temp_dir().join(format!("async_producer-{}-{name}", std::process::id()));
+        std::fs::write(&path, text).expect("a temporary file");
+        path
+    }
+
+    #[test]
+    fn own_and_librdkafkas_properties_share_one_space() {
+        let config = Config::new();
+        config.set("max_queue_size", "7").expect("ours");
+        config.set("linger.ms", "3").expect("librdkafka's");
+        assert_eq!(config.get("max_queue_size").as_deref(), Ok("7"));
+        assert_eq!(config.get("linger.ms").as_deref(), Ok("3"));
+    }
+
+    #[test]
+    fn unknown_properties_are_named() {
+        let error = Config::new().set("max_queue_sice", "7").expect_err("unknown");
+        assert_eq!(error.status, Status::Config);
+        assert!(error.text.contains("max_queue_sice"), "{}", error.text);
+    }
+
+    #[test]
+    fn a_file_is_read_with_comments_and_blanks() {
+        let config = Config::new();
+        let path = file("good", "# a comment\n\n  max_queue_size = 5 \nclient.id=a=b\n");
+        config.load(&path).expect("a good file");
+        assert_eq!(config.get("max_queue_size").as_deref(), Ok("5"));
+        assert_eq!(config.get("client.id").as_deref(), Ok("a=b"));
+    }
+
+    #[test]
+    fn a_wrong_line_changes_nothing_and_is_named() {
+        let config = Config::new();
+        let path = file("bad", "max_queue_size=5\nmax_retries=many\n");
+        let error = config.load(&path).expect_err("a bad file");
+        assert!(error.text.contains(":2: max_retries") && error.text.contains("many"), "{}", error.text);
+        assert_eq!(config.get("max_queue_size").as_deref(), Ok("1000"));
+    }
+
+    #[test]
+    fn a_missing_file_is_named() {
+        let error = Config::new().load(Path::new("/nowhere/at.all")).expect_err("no file");
+        assert_eq!(error.status, Status::Config);
+        assert!(error.text.contains("/nowhere/at.all"), "{}", error.text);
+    }
+}

@@ -1,0 +1,237 @@
+//! A lane: the messages of one partition, in order, of which one window at a time is on its way.
+//!
+//! One window at a time is what keeps the order: when Kafka refuses a window, nothing accepted later has gone before
+//! what must be sent again. A window is at most one request of librdkafka, so nothing is lost in throughput but the
+//! pause between two requests of one partition.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use crate::transport::{Parcel, Verdict, Window};
+use crate::verdict::{Remedy, code, remedy};
+
+/// The longest and the shortest pause between attempts: a missing broker must not be asked in a busy loop.
+const MAX_BACKOFF: Duration = Duration::from_secs(60);
+const MIN_BACKOFF: Duration = Duration::from_millis(100);
+
+pub struct Lane {
+    pub topic: usize,
+    pub partition: i32,
+    /// Messages that wait, oldest first; the first `due` of them may go.
+    waiting: VecDeque<Parcel>,
+    due: usize,
+    in_flight: usize,
+    /// Messages of the window that came back, with what was wrong.
+    returned: Vec<(Parcel, Verdict)>,
+    /// The size of the window on its way, and the most the next one may be.
+    window_bytes: u64,
+    limit: Window,
+    /// Windows that failed in a row, and when the next may go.
+    failures: u32,
+    not_before: Option<Instant>,
+    /// Since when the window is on its way, or the last time that was counted as a failure.
+    pub attempt_since: Option<Instant>,
+}
+
+/// What became of a window that has come back whole.
+pub struct Outcome {
+    /// Messages that fail, with the reason.
+    pub failed: Vec<(Parcel, Verdict)>,
+    /// Messages that must find another partition.
+    pub rerouted: Vec<Parcel>,
+    /// How many will be sent again, after which pause, for what reason.
+    pub again: usize,
+    pub pause: Duration,
+    pub reason: Option<Verdict>,
+}
+
+impl Lane {
+    pub fn new(topic: usize, partition: i32) -> Lane {
+        Lane {
+            topic,
+            partition,
+            waiting: VecDeque::new(),
+            due: 0,
+            in_flight: 0,
+            returned: Vec::new(),
+            window_bytes: 0,
+            limit: Window { messages: usize::MAX, bytes: u64::MAX },
+            failures: 0,
+            not_before: None,
+            attempt_since: None,
+        }
+    }
+
+    pub fn push(&mut self, parcel: Parcel, due: bool) {
+        if cfg!(test) {
+            assert!(!due || self.due == self.waiting.len(), "what is due stands in front");
+        }
+        self.waiting.push_back(parcel);
+        self.due += usize::from(due);
+    }
+
+    /// Makes everything that waits due, as part of a delivery. How many became due.
+    pub fn release(&mut self, delivery: usize) -> usize {
+        let fresh = self.waiting.len() - self.due;
+        for parcel in self.waiting.range_mut(self.due..) {
+            parcel.delivery = Some(delivery);
+        }
+        self.due = self.waiting.len();
+        fresh
+    }
+
+    /// Messages that wait and are not due.
+    pub fn idle(&self) -> usize {
+        self.waiting.len() - self.due
+    }
+
+    pub fn due(&self) -> usize {
+        self.due
+    }
+
+    pub fn in_flight(&self) -> usize {
+        self.in_flight
+    }
+
+    pub fn failures(&self) -> u32 {
+        self.failures
+    }
+
+    pub fn count_failure(&mut self) {
+        self.failures += 1;
+    }
+
+    pub fn is_idle(&self) -> bool {
+        self.due == 0 && self.in_flight == 0
+    }
+
+    /// Whether a window may go now.
+    pub fn is_ready(&self, now: Instant) -> bool {
+        self.due > 0 && self.in_flight == 0 && self.not_before.is_none_or(|start| start <= now)
+    }
+
+    /// When a window may go that may not go yet.
+    pub fn ready_at(&self) -> Option<Instant> {
+        if self.due > 0 && self.in_flight == 0 { self.not_before } else { None }
+    }
+
+    /// Takes the next window out: as many due messages as fit, at least one.
+    pub fn window(&mut self, most: Window, now: Instant) -> Vec<Parcel> {
+        let messages = most.messages.min(self.limit.messages).min(self.due);
+        let bytes = most.bytes.min(self.limit.bytes);
+        let mut count = 0;
+        self.window_bytes = 0;
+        for parcel in self.waiting.iter_mut().take(messages) {
+            let size = parcel.message.wire_len();
+            if count > 0 && self.window_bytes + size > bytes {
+                break;
+            }
+            parcel.attempts += 1;
+            self.window_bytes += size;
+            count += 1;
+        }
+        self.due -= count;
+        self.in_flight = count;
+        self.not_before = None;
+        self.attempt_since = Some(now);
+        self.waiting.drain(..count).collect()
+    }
+
+    /// One message of the window is settled.
+    pub fn settled(&mut self) {
+        self.in_flight -= 1;
+    }
+
+    /// One message of the window came back.
+    pub fn give_back(&mut self, parcel: Parcel, verdict: Verdict) {
+        self.in_flight -= 1;
+        self.returned.push((parcel, verdict));
+    }
+
+    /// Once the window has come back whole: decides about what was returned, and puts in front again what will be sent
+    /// again. `None` where it all was delivered.
+    pub fn finish(&mut self, max_retries: Option<u32>, backoff: Duration, now: Instant) -> Option<Outcome> {
+        self.attempt_since = None;
+        if self.returned.is_empty() {
+            self.failures = 0;
+            self.limit.messages = self.limit.messages.saturating_mul(2);
+            return None;
+        }
+        let mut returned = std::mem::take(&mut self.returned);
+        returned.sort_unstable_by_key(|(parcel, _)| parcel.sequence);
+        let size = returned.len();
+        let alone = size == 1;
+        let named = returned.iter().any(|(_, verdict)| verdict.error == code::INVALID_DIFFERENT_RECORD);
+        let mut outcome =
+            Outcome { failed: Vec::new(), rerouted: Vec::new(), again: 0, pause: Duration::ZERO, reason: None };
+        let mut again = Vec::new();
+        let (mut counted, mut exhausted) = (false, false);
+        // More failures than retries: the window was called back because no answer came in time.
+        let given_up = max_retries.is_some_and(|most| self.failures > most);
+        for (parcel, verdict) in returned {
+            match remedy(verdict.error) {
+                Remedy::Resend | Remedy::Retry if given_up => {
+                    exhausted = true;
+                    outcome.failed.push((parcel, Verdict { error: code::TIMED_OUT, text: None, ..verdict }));
+                }
+                Remedy::Fail => outcome.failed.push((parcel, verdict)),
+                Remedy::Isolate if alone || named => outcome.failed.push((parcel, verdict)),
+                Remedy::Shrink if alone => outcome.failed.push((parcel, verdict)),
+                Remedy::Retry if max_retries.is_some_and(|most| self.failures >= most) => {
+                    exhausted = true;
+                    outcome.failed.push((parcel, verdict));
+                }
+                Remedy::Reroute if parcel.message.partition() >= 0 => outcome.failed.push((parcel, verdict)),
+                Remedy::Reroute => outcome.rerouted.push(parcel),
+                kind => {
+                    match kind {
+                        Remedy::Isolate => self.limit.messages = size / 2,
+                        Remedy::Shrink => self.limit.bytes = self.limit.bytes.min(self.window_bytes / 2).max(1),
+                        Remedy::Retry => counted = true,
+                        _ => {}
+                    }
+                    outcome.reason.get_or_insert(verdict);
+                    again.push(parcel);
+                }
+            }
+        }
+        outcome.again = again.len();
+        if exhausted {
+            self.failures = 0;
+        } else if counted {
+            self.failures += 1;
+            outcome.pause = pause(backoff, self.failures);
+            self.not_before = Some(now + outcome.pause);
+        }
+        self.due += again.len();
+        for parcel in again.into_iter().rev() {
+            self.waiting.push_front(parcel);
+        }
+        Some(outcome)
+    }
+
+    /// Takes out everything that waits, due or not.
+    pub fn clear(&mut self) -> VecDeque<Parcel> {
+        self.due = 0;
+        self.not_before = None;
+        std::mem::take(&mut self.waiting)
+    }
+
+    /// Takes out the oldest message that waits, and whether it was due.
+    pub fn pop(&mut self) -> Option<(Parcel, bool)> {
+        let parcel = self.waiting.pop_front()?;
+        let due = self.due > 0;
+        self.due -= usize::from(due);
+        Some((parcel, due))
+    }
+
+    pub fn front(&self) -> Option<&Parcel> {
+        self.waiting.front()
+    }
+}
+
+/// The pause before attempt `failures` + 1: doubled each time, within bounds.
+pub fn pause(backoff: Duration, failures: u32) -> Duration {
+    let factor = 1u32 << failures.saturating_sub(1).min(16);
+    backoff.max(MIN_BACKOFF).saturating_mul(factor).min(MAX_BACKOFF.max(backoff))
+}

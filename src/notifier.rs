@@ -1,0 +1,82 @@
+//! Brings events to the callback: on a thread of the library, or on the thread that calls `ap_poll`.
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::event::Event;
+use crate::limits::Release;
+use crate::observer::{self, Observer};
+use crate::outbox::Outbox;
+use crate::queue::Queue;
+use crate::sys::{self, BareThread};
+
+/// Events run between two releases of their places in the limits.
+const CHUNK: usize = 32;
+
+/// What both ways share: where events come from, who is told, whose places are given back.
+#[derive(Clone)]
+pub struct Notifier {
+    pub outbox: Arc<Outbox>,
+    pub observer: Arc<dyn Observer>,
+    pub queue: Arc<Queue>,
+}
+
+impl Notifier {
+    /// Callback mode: starts the thread. It ends when the outbox is closed and empty.
+    pub fn start(&self) -> io::Result<BareThread> {
+        let reading = Reading { notifier: self.clone(), chunk: VecDeque::with_capacity(CHUNK), release: Release::default() };
+        // `ap_wake` is for those who poll: it ends a step here too, and the next one begins.
+        sys::spawn_bare(Box::new(reading), |reading| while reading.step(None, CHUNK) > 0 || !reading.is_over() {})
+    }
+
+    /// Poll mode: runs the callback here for at most `most` events, waiting for the first until the deadline.
+    pub fn poll(&self, deadline: Option<Instant>, most: usize) -> usize {
+        let mut reading = Reading { notifier: self.clone(), chunk: VecDeque::new(), release: Release::default() };
+        let mut count = reading.step(deadline, most);
+        while count > 0 && count < most {
+            let more = reading.step(Some(Instant::now()), most - count);
+            if more == 0 {
+                break;
+            }
+            count += more;
+        }
+        count
+    }
+}
+
+/// A reader of the outbox. What it holds lives here and not in a frame: see `sys::spawn_bare`.
+struct Reading {
+    notifier: Notifier,
+    chunk: VecDeque<Event>,
+    release: Release,
+}
+
+impl Reading {
+    /// Takes a chunk of events, tells the observer of each, and gives their places back. How many there were.
+    fn step(&mut self, deadline: Option<Instant>, most: usize) -> usize {
+        if !self.notifier.outbox.take(deadline, most.min(CHUNK), &mut self.chunk) {
+            return 0;
+        }
+        let count = self.chunk.len();
+        for event in &self.chunk {
+            if self.notifier.outbox.is_discarded() {
+                break;
+            }
+            observer::tell(&*self.notifier.observer, event);
+        }
+        for event in self.chunk.drain(..) {
+            if let Some(message) = event.message() {
+                self.release.add(message);
+            }
+        }
+        self.notifier.queue.release(std::mem::take(&mut self.release));
+        self.notifier.outbox.done();
+        count
+    }
+
+    fn is_over(&self) -> bool {
+        self.notifier.outbox.is_over()
+    }
+}

@@ -1,0 +1,332 @@
+//! Events on their way to the program: in order, bounded, settlements never lost.
+//!
+//! A settlement event carries its message, which keeps its place in the limits until the event is read; so a program
+//! that stops reading meets an overflow, not growth. Events of every other type are coalesced past a fixed number.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed, Ordering::SeqCst};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use crate::bell::Bell;
+use crate::event::{Event, Kind, Mask};
+
+/// Unread events of one type before later ones are coalesced into the newest.
+const MOST_UNREAD: usize = 256;
+
+pub struct Outbox {
+    mask: Mask,
+    state: Mutex<State>,
+    changed: Condvar,
+    /// Poll mode: makes a descriptor readable while events wait.
+    bell: Option<Bell>,
+    unread: AtomicU64,
+    discarded: AtomicBool,
+}
+
+#[derive(Default)]
+struct State {
+    events: VecDeque<Event>,
+    /// How many events were ever taken; an event's number is this plus its index.
+    taken: u64,
+    unread: [usize; Kind::COUNT],
+    /// The number of the newest event of each type; meaningful while one is unread.
+    newest: [u64; Kind::COUNT],
+    /// A reader is running the callback; the others wait their turn.
+    reading: bool,
+    closed: bool,
+    wakes: u64,
+}
+
+impl Outbox {
+    pub fn new(mask: Mask, bell: Option<Bell>) -> Outbox {
+        Outbox { mask, state: Mutex::default(), changed: Condvar::new(), bell, unread: AtomicU64::new(0), discarded: AtomicBool::new(false) }
+    }
+
+    pub fn wants(&self, kind: Kind) -> bool {
+        self.mask.has(kind)
+    }
+
+    /// Whether any message's end is told of.
+    pub fn wants_settlements(&self) -> bool {
+        self.mask.has_settlements()
+    }
+
+    pub fn bell(&self) -> Option<&Bell> {
+        self.bell.as_ref()
+    }
+
+    pub fn unread(&self) -> u64 {
+        self.unread.load(Relaxed)
+    }
+
+    /// Puts an event of a type that is wanted behind the others.
+    pub fn post(&self, event: Event) {
+        self.post_all(std::iter::once(event));
+    }
+
+    pub fn post_all(&self, events: impl IntoIterator<Item = Event>) {
+        let mut state = self.lock();
+        for event in events {
+            state.push(event);
+        }
+        self.announce(state);
+    }
+
+    /// Waits for events until the deadline (`None` = no limit) and moves at most `most` of them into `into`. The caller
+    /// has the turn until [`Outbox::done`]. `false`: none came in time, somebody called [`Outbox::wake`], or closed.
+    pub fn take(&self, deadline: Option<Instant>, most: usize, into: &mut VecDeque<Event>) -> bool {
+        let mut state = self.lock();
+        let wakes = state.wakes;
+        while state.events.is_empty() || state.reading {
+            let over = state.closed && !state.reading;
+            if over || state.wakes != wakes || deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+                return false;
+            }
+            state = self.wait(state, deadline);
+        }
+        state.reading = true;
+        let count = most.min(state.events.len());
+        for _ in 0..count {
+            if let Some(event) = state.pop() {
+                into.push_back(event);
+            }
+        }
+        self.unread.store(state.events.len() as u64, Relaxed);
+        true
+    }
+
+    /// Ends the turn that [`Outbox::take`] began.
+    pub fn done(&self) {
+        let mut state = self.lock();
+        state.reading = false;
+        if state.events.is_empty()
+            && let Some(bell) = &self.bell
+        {
+            bell.silence();
+        }
+        drop(state);
+        self.changed.notify_all();
+    }
+
+    /// Ends the waits of those in [`Outbox::take`] now.
+    pub fn wake(&self) {
+        self.lock().wakes += 1;
+        self.changed.notify_all();
+    }
+
+    /// No more waiting for events that will not come; those that wait can still be taken.
+    pub fn close(&self) {
+        self.lock().closed = true;
+        self.changed.notify_all();
+    }
+
+    /// Whether no event will ever be taken again.
+    pub fn is_over(&self) -> bool {
+        let state = self.lock();
+        state.closed && state.events.is_empty()
+    }
+
+    /// Whether [`Outbox::discard`] was called: a reader in the middle of its events stops.
+    pub fn is_discarded(&self) -> bool {
+        self.discarded.load(SeqCst)
+    }
+
+    /// Throws away what is unread and answers it, so that its places can be given back.
+    pub fn discard(&self) -> VecDeque<Event> {
+        self.discarded.store(true, SeqCst);
+        let mut state = self.lock();
+        state.unread = Default::default();
+        state.taken += state.events.len() as u64;
+        self.unread.store(0, Relaxed);
+        std::mem::take(&mut state.events)
+    }
+
+    /// Waits until everything is read and no callback runs; `false` where the deadline passes first.
+    pub fn drained(&self, deadline: Instant) -> bool {
+        let mut state = self.lock();
+        while !state.events.is_empty() || state.reading {
+            if Instant::now() >= deadline {
+                return false;
+            }
+            state = self.wait(state, Some(deadline));
+        }
+        true
+    }
+
+    fn announce(&self, state: MutexGuard<'_, State>) {
+        self.unread.store(state.events.len() as u64, Relaxed);
+        if !state.events.is_empty()
+            && let Some(bell) = &self.bell
+        {
+            bell.ring();
+        }
+        drop(state);
+        self.changed.notify_all();
+    }
+
+    fn wait<'a>(&self, state: MutexGuard<'a, State>, deadline: Option<Instant>) -> MutexGuard<'a, State> {
+        match deadline {
+            None => self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
+            Some(deadline) => {
+                let left = deadline.saturating_duration_since(Instant::now());
+                self.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn push(&mut self, event: Event) {
+        let index = event.kind.index();
+        let most = if event.kind == Kind::Stats { 1 } else { MOST_UNREAD };
+        if !event.kind.is_settlement() && self.unread[index] >= most {
+            let position = (self.newest[index] - self.taken) as usize;
+            if let Some(newest) = self.events.get_mut(position) {
+                newest.coalesce(event);
+                return;
+            }
+        }
+        self.newest[index] = self.taken + self.events.len() as u64;
+        self.unread[index] += 1;
+        self.events.push_back(event);
+    }
+
+    fn pop(&mut self) -> Option<Event> {
+        let event = self.events.pop_front()?;
+        self.taken += 1;
+        self.unread[event.kind.index()] -= 1;
+        Some(event)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limits::Place;
+    use crate::message::{Draft, Message};
+    use std::time::Duration;
+
+    fn outbox() -> Outbox {
+        Outbox::new(Mask::from_bits(4095).expect("bits"), None)
+    }
+
+    fn take(outbox: &Outbox, most: usize) -> Vec<Event> {
+        let mut events = VecDeque::new();
+        if outbox.take(Some(Instant::now()), most, &mut events) {
+            outbox.done();
+        }
+        events.into()
+    }
+
+    fn settlement(tag: u64) -> Event {
+        let draft = Draft { topic: c"t", tag, ..Draft::default() };
+        Event::of_message(Kind::Delivered, c"", Message::copy(&draft, Place::Queue, 0, 0).expect("memory"))
+    }
+
+    #[test]
+    fn events_come_in_order_and_no_more_than_asked() {
+        let outbox = outbox();
+        outbox.post_all((0..5).map(settlement));
+        assert_eq!(take(&outbox, 2).iter().map(|event| event.tag).collect::<Vec<_>>(), [0, 1]);
+        assert_eq!(take(&outbox, 9).iter().map(|event| event.tag).collect::<Vec<_>>(), [2, 3, 4]);
+        assert!(take(&outbox, 9).is_empty());
+    }
+
+    #[test]
+    fn settlements_are_never_coalesced() {
+        let outbox = outbox();
+        outbox.post_all((0..10_000).map(settlement));
+        assert_eq!(take(&outbox, usize::MAX).len(), 10_000);
+    }
+
+    #[test]
+    fn other_events_are_coalesced_with_their_count() {
+        let outbox = outbox();
+        for tag in 0..10_000 {
+            outbox.post(Event { tag, ..Event::new(Kind::Enqueued, c"") });
+        }
+        let events = take(&outbox, usize::MAX);
+        assert_eq!(events.len(), MOST_UNREAD);
+        assert_eq!(events.iter().map(|event| event.message_count).sum::<u64>(), 10_000);
+        assert_eq!(events.last().map(|event| event.tag), Some(9_999));
+    }
+
+    #[test]
+    fn only_the_latest_statistics_are_kept() {
+        let outbox = outbox();
+        for tag in 0..3 {
+            outbox.post(Event { tag, ..Event::new(Kind::Stats, c"") });
+        }
+        let events = take(&outbox, usize::MAX);
+        assert_eq!(events.iter().map(|event| event.tag).collect::<Vec<_>>(), [2]);
+    }
+
+    #[test]
+    fn coalescing_finds_its_event_among_others() {
+        let outbox = outbox();
+        for tag in 0..MOST_UNREAD as u64 {
+            outbox.post(Event { tag, ..Event::new(Kind::Log, c"") });
+        }
+        take(&outbox, 10);
+        outbox.post(settlement(1));
+        for tag in 300..400 {
+            outbox.post(Event { tag, ..Event::new(Kind::Log, c"") });
+        }
+        let logs: Vec<_> = take(&outbox, usize::MAX).into_iter().filter(|event| event.kind == Kind::Log).collect();
+        assert_eq!(logs.iter().map(|event| event.message_count).sum::<u64>(), MOST_UNREAD as u64 - 10 + 100);
+        assert_eq!(logs.last().map(|event| event.tag), Some(399));
+    }
+
+    #[test]
+    fn wake_ends_a_wait_without_limit() {
+        let outbox = outbox();
+        std::thread::scope(|scope| {
+            let reader = scope.spawn(|| outbox.take(None, 1, &mut VecDeque::new()));
+            while !reader.is_finished() {
+                outbox.wake();
+                std::thread::yield_now();
+            }
+            assert!(!reader.join().expect("no panic"));
+        });
+    }
+
+    #[test]
+    fn close_ends_waits_but_keeps_events() {
+        let outbox = outbox();
+        outbox.post(settlement(1));
+        outbox.close();
+        assert!(outbox.take(None, 9, &mut VecDeque::new()));
+        outbox.done();
+        assert!(!outbox.take(None, 9, &mut VecDeque::new()));
+    }
+
+    #[test]
+    fn drained_waits_for_the_reader_to_finish() {
+        let outbox = outbox();
+        outbox.post(settlement(1));
+        assert!(!outbox.drained(Instant::now()));
+        assert!(outbox.take(None, 9, &mut VecDeque::new()));
+        assert!(!outbox.drained(Instant::now()), "the callback still runs");
+        outbox.done();
+        assert!(outbox.drained(Instant::now() + Duration::from_secs(60)));
+    }
+
+    #[test]
+    fn the_bell_rings_while_events_wait() {
+        let outbox = Outbox::new(Mask::from_bits(4095).expect("bits"), Some(Bell::new().expect("descriptors")));
+        let bell = outbox.bell().expect("poll mode");
+        assert!(!bell.is_ringing());
+        outbox.post(settlement(1));
+        outbox.post(settlement(2));
+        assert!(bell.is_ringing());
+        take(&outbox, 1);
+        assert!(bell.is_ringing(), "one event is left");
+        take(&outbox, 1);
+        assert!(!bell.is_ringing());
+    }
+}

@@ -1,0 +1,363 @@
+//! librdkafka behind the `Transport` trait. Its types stay in here, and so does the unsafe code they need.
+//!
+//! The raw bindings are used, not the crate's safe producer: that one copies every message, purges in Drop, and reads
+//! error codes into Rust enums that lack codes newer than the bindings (undefined behaviour). Codes are read as integers.
+//!
+//! Payloads are handed over without RD_KAFKA_MSG_F_COPY or F_FREE: librdkafka refers to our block until its delivery
+//! report, so a parcel stays in the slab until then, or until the client is destroyed.
+
+#![allow(unsafe_code)]
+
+mod properties;
+/// cbindgen:ignore
+mod raw;
+mod slab;
+mod topic;
+
+use std::collections::HashMap;
+use std::ffi::{CStr, CString, c_void};
+use std::ptr;
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::time::Duration;
+
+use rdkafka::bindings as rd;
+
+use crate::error::Result;
+use crate::event::Persistence;
+use crate::fork;
+use crate::message::Message;
+use crate::parker::Parker;
+use crate::sys;
+
+pub use properties::Properties;
+use slab::Slab;
+use topic::Topic;
+
+use super::{Connector, Notice, Parcel, Partitions, Transport, Verdict, Window};
+
+/// Delivery reports read from an event at a time.
+const REPORTS: usize = 256;
+
+/// The version of librdkafka.
+pub fn library_version() -> String {
+    // SAFETY: a static string.
+    unsafe { raw::owned(rd::rd_kafka_version_str()) }
+}
+
+/// An error code in words: "Broker: Not leader for partition (NOT_LEADER_FOR_PARTITION)".
+pub fn describe(code: i32) -> String {
+    // SAFETY: static strings for any number.
+    unsafe { format!("{} ({})", raw::owned(raw::rd_kafka_err2str(code)), raw::owned(raw::rd_kafka_err2name(code))) }
+}
+
+/// Makes clients of the same configuration.
+pub struct KafkaConnector {
+    properties: Properties,
+    waker: Arc<Parker>,
+}
+
+impl KafkaConnector {
+    /// `waker` is called when a client has something to say.
+    pub fn new(properties: Properties, waker: Arc<Parker>) -> KafkaConnector {
+        KafkaConnector { properties, waker }
+    }
+}
+
+impl Connector for KafkaConnector {
+    fn connect(&mut self) -> Result<Box<dyn Transport>> {
+        let client = fork::exclude(|| self.properties.start_client())?;
+        Ok(Box::new(Kafka::new(client, &self.properties, self.waker.clone())))
+    }
+}
+
+pub struct Kafka {
+    client: *mut rd::rd_kafka_t,
+    queue: *mut rd::rd_kafka_queue_t,
+    /// Kept alive for librdkafka's threads, which call it; given back when the client is gone.
+    waker: Arc<Parker>,
+    topics: HashMap<CString, Topic>,
+    slab: Slab,
+    /// What is known without asking librdkafka: refusals of its produce call.
+    local: Vec<Notice>,
+    partitioner: properties::Partitioner,
+    window: Window,
+    attempt_timeout: Duration,
+}
+
+// SAFETY: librdkafka's handles may be used from any thread; this one is used from one at a time.
+unsafe impl Send for Kafka {}
+
+impl Kafka {
+    fn new(client: *mut rd::rd_kafka_t, properties: &Properties, waker: Arc<Parker>) -> Kafka {
+        // SAFETY: a live client; the waker outlives the queue's use of it (see `close`).
+        let queue = unsafe {
+            let queue = rd::rd_kafka_queue_get_main(client);
+            raw::rd_kafka_set_log_queue(client, queue);
+            rd::rd_kafka_queue_cb_event_enable(queue, Some(wake), Arc::as_ptr(&waker).cast_mut().cast());
+            queue
+        };
+        waker.unpark();
+        Kafka {
+            client,
+            queue,
+            waker,
+            topics: HashMap::new(),
+            slab: Slab::default(),
+            local: Vec::new(),
+            partitioner: properties.partitioner(),
+            window: properties.window(),
+            attempt_timeout: properties.attempt_timeout(),
+        }
+    }
+
+    fn topic(&mut self, name: &CStr) -> &mut Topic {
+        // Two look-ups, because the entry API would copy the name each time.
+        if !self.topics.contains_key(name) {
+            self.topics.insert(name.to_owned(), Topic::new(self.client, name));
+        }
+        self.topics.get_mut(name).expect("inserted above")
+    }
+
+    /// Hands one parcel over. The code of the refusal, where it is refused.
+    fn produce(&mut self, topic: *mut rd::rd_kafka_topic_t, partition: i32, parcel: Parcel) {
+        let ticket = self.slab.insert(parcel);
+        let message = &self.slab.get(ticket).expect("inserted above").message;
+        // SAFETY: the message stays in the slab until its report; see the module's comment.
+        let refusal = unsafe { produce_message(self.client, topic, partition, message, ticket) };
+        if let Err((error, text)) = refusal
+            && let Some(parcel) = self.slab.remove(ticket)
+        {
+            let verdict = Verdict { error, persistence: Persistence::No, partition, offset: -1, text: Some(text.into()) };
+            self.local.push(Notice::Settled(parcel, verdict));
+        }
+    }
+
+    /// # Safety
+    /// `event` is an event of this client.
+    unsafe fn read(&mut self, event: *mut rd::rd_kafka_event_t, notices: &mut Vec<Notice>) {
+        unsafe {
+            match rd::rd_kafka_event_type(event) {
+                rd::RD_KAFKA_EVENT_DR => self.read_reports(event, notices),
+                rd::RD_KAFKA_EVENT_ERROR => notices.push(Self::read_error(event)),
+                rd::RD_KAFKA_EVENT_LOG => notices.extend(read_log(event)),
+                rd::RD_KAFKA_EVENT_STATS => {
+                    let json = CStr::from_ptr(rd::rd_kafka_event_stats(event));
+                    notices.push(Notice::Stats(json.to_bytes().into()));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    unsafe fn read_reports(&mut self, event: *mut rd::rd_kafka_event_t, notices: &mut Vec<Notice>) {
+        let mut messages = [ptr::null::<rd::rd_kafka_message_t>(); REPORTS];
+        loop {
+            // SAFETY: as many pointers as there is room for.
+            let count = unsafe { rd::rd_kafka_event_message_array(event, messages.as_mut_ptr(), REPORTS) };
+            if count == 0 {
+                return;
+            }
+            for message in &messages[..count] {
+                // SAFETY: a message of this event.
+                unsafe { self.read_report(*message, notices) };
+            }
+        }
+    }
+
+    unsafe fn read_report(&mut self, message: *const rd::rd_kafka_message_t, notices: &mut Vec<Notice>) {
+        unsafe {
+            let error = raw::error_of(message);
+            let ticket = (*message)._private as usize;
+            if ticket == topic::PROBE {
+                topic::probe_is_back((*message).rkt, error);
+                return;
+            }
+            let Some(parcel) = self.slab.remove(ticket) else { return };
+            let persistence = match raw::rd_kafka_message_status(message) {
+                raw::NOT_PERSISTED => Persistence::No,
+                raw::PERSISTED => Persistence::Yes,
+                _ => Persistence::Possibly,
+            };
+            let text = (error != 0).then(|| explain(message, error).into());
+            // librdkafka counts offsets up in a refused batch too.
+            let offset = if error == 0 { (*message).offset.max(-1) } else { -1 };
+            let partition = (*message).partition;
+            notices.push(Notice::Settled(parcel, Verdict { error, persistence, partition, offset, text }));
+        }
+    }
+
+    unsafe fn read_error(event: *mut rd::rd_kafka_event_t) -> Notice {
+        unsafe {
+            let code = raw::rd_kafka_event_error(event);
+            let text = raw::owned(rd::rd_kafka_event_error_string(event));
+            let fatal = rd::rd_kafka_event_error_is_fatal(event) != 0;
+            Notice::Error { code, text: if fatal { format!("fatal error: {text}") } else { text }, fatal }
+        }
+    }
+}
+
+impl Transport for Kafka {
+    fn partitions(&mut self, topic: &CStr) -> Partitions {
+        self.topic(topic).partitions()
+    }
+
+    fn partition_of(&self, key: Option<&[u8]>, count: i32) -> Option<i32> {
+        self.partitioner.partition_of(key, count)
+    }
+
+    fn window(&self) -> Window {
+        self.window
+    }
+
+    fn attempt_timeout(&self) -> Duration {
+        self.attempt_timeout
+    }
+
+    fn send(&mut self, topic: &CStr, partition: i32, parcels: Vec<Parcel>) {
+        let topic = self.topic(topic).handle();
+        for parcel in parcels {
+            self.produce(topic, partition, parcel);
+        }
+        if !self.local.is_empty() {
+            self.waker.unpark();
+        }
+    }
+
+    fn poll(&mut self, notices: &mut Vec<Notice>) {
+        notices.append(&mut self.local);
+        loop {
+            // SAFETY: our queue; the event is destroyed once.
+            unsafe {
+                let event = rd::rd_kafka_queue_poll(self.queue, 0);
+                if event.is_null() {
+                    return;
+                }
+                self.read(event, notices);
+                rd::rd_kafka_event_destroy(event);
+            }
+        }
+    }
+
+    fn purge(&mut self) {
+        let flags = rd::RD_KAFKA_PURGE_F_QUEUE | rd::RD_KAFKA_PURGE_F_INFLIGHT | rd::RD_KAFKA_PURGE_F_NON_BLOCKING;
+        // SAFETY: a live client.
+        unsafe { raw::rd_kafka_purge(self.client, flags as i32) };
+    }
+
+    fn in_flight(&self) -> usize {
+        self.slab.len()
+    }
+
+    fn abandon(&mut self) -> Vec<Parcel> {
+        self.slab.abandon()
+    }
+
+    fn close(self: Box<Self>, patience: Duration) {
+        let (gone, is_gone) = mpsc::channel::<()>();
+        let mut kafka = self;
+        let body = move || {
+            kafka.destroy();
+            drop((kafka, gone));
+        };
+        // Destroying waits for librdkafka's threads, and one of them may wait for a name server.
+        match sys::spawn("ap-close", body) {
+            Ok(_) => drop(is_gone.recv_timeout(patience)),
+            Err(error) => debug_assert!(false, "the client is leaked: {error}"),
+        }
+    }
+}
+
+impl Kafka {
+    fn destroy(&mut self) {
+        // SAFETY: called once, from `close`. Parcels left in the slab live until the client is gone.
+        fork::exclude(|| unsafe {
+            rd::rd_kafka_queue_cb_event_enable(self.queue, None, ptr::null_mut());
+            self.topics.clear();
+            rd::rd_kafka_queue_destroy(self.queue);
+            rd::rd_kafka_destroy(self.client);
+        });
+    }
+}
+
+/// Called by librdkafka's threads when the queue is no longer empty.
+extern "C" fn wake(_: *mut rd::rd_kafka_t, waker: *mut c_void) {
+    // SAFETY: the parker that `Kafka::new` registered, alive until after the client.
+    unsafe { (*waker.cast::<Parker>()).unpark() };
+}
+
+/// What is said of a failed message: the broker's words where it sent some. (rd_kafka_message_errstr is for consumers: it
+/// answers the payload.)
+unsafe fn explain(message: *const rd::rd_kafka_message_t, error: i32) -> String {
+    let words = unsafe { raw::owned(rd::rd_kafka_message_produce_errstr(message)) };
+    let known = describe(error);
+    if words.is_empty() || known.starts_with(&words) { known } else { format!("{words}; {known}") }
+}
+
+unsafe fn read_log(event: *mut rd::rd_kafka_event_t) -> Option<Notice> {
+    let (mut facility, mut text, mut level) = (ptr::null(), ptr::null(), 0);
+    unsafe {
+        let failed = rd::rd_kafka_event_log(event, &raw mut facility, &raw mut text, &raw mut level);
+        (failed == 0).then(|| Notice::Log { level, text: format!("{}: {}", raw::owned(facility), raw::owned(text)) })
+    }
+}
+
+/// # Safety
+/// `message` must stay where it is until its report.
+unsafe fn produce_message(
+    client: *mut rd::rd_kafka_t,
+    topic: *mut rd::rd_kafka_topic_t,
+    partition: i32,
+    message: &Message,
+    ticket: usize,
+) -> std::result::Result<(), (i32, String)> {
+    let headers = unsafe { header_list(message) };
+    let mut fields = [
+        raw::topic(topic),
+        raw::partition(partition),
+        raw::value(message.value()),
+        raw::key(message.key()),
+        raw::timestamp(message.timestamp_ms()),
+        raw::opaque(ticket),
+        raw::headers(headers),
+    ];
+    let count = if headers.is_null() { fields.len() - 1 } else { fields.len() };
+    unsafe {
+        let error = rd::rd_kafka_produceva(client, fields.as_mut_ptr(), count);
+        if error.is_null() {
+            return Ok(());
+        }
+        let refusal = (raw::rd_kafka_error_code(error), raw::owned(rd::rd_kafka_error_string(error)));
+        rd::rd_kafka_error_destroy(error);
+        if !headers.is_null() {
+            rd::rd_kafka_headers_destroy(headers);
+        }
+        Err(refusal)
+    }
+}
+
+unsafe fn header_list(message: &Message) -> *mut rd::rd_kafka_headers_t {
+    if message.header_count() == 0 {
+        return ptr::null_mut();
+    }
+    unsafe {
+        let list = rd::rd_kafka_headers_new(message.header_count());
+        for header in message.headers() {
+            let name = header.name.to_bytes();
+            let (value, len) = header.value.map_or((ptr::null(), 0), |value| (value.as_ptr(), value.len()));
+            rd::rd_kafka_header_add(list, name.as_ptr().cast(), name.len() as isize, value.cast(), len as isize);
+        }
+        list
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_are_described_by_words_and_name() {
+        assert_eq!(describe(6), "Broker: Not leader for partition (NOT_LEADER_FOR_PARTITION)");
+        assert!(describe(-9999).contains("-9999"), "{}", describe(-9999));
+    }
+}

@@ -1,0 +1,136 @@
+//! A topic of the client, and how its number of partitions is found out.
+//!
+//! librdkafka tells that number to partitioners only. So a probe is produced: a message whose partitioner notes the
+//! number and answers a partition that cannot exist. Where the topic is known, the call fails at once and the number is
+//! there; where it is not, librdkafka keeps the probe until it knows (creating the topic on the way, as for any message
+//! where the broker allows it), fails it then, and its report says how it went. No probe is ever sent.
+//! See rd_kafka_msg_partitioner in rdkafka_msg.c.
+
+use std::ffi::{CStr, c_void};
+use std::ptr;
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering::SeqCst};
+
+use rdkafka::bindings as rd;
+
+use crate::message::PARTITION_ANY;
+use crate::transport::Partitions;
+use crate::verdict::code;
+
+use super::raw;
+
+/// The ticket of probes.
+pub const PROBE: usize = 0;
+
+pub struct Topic {
+    handle: *mut rd::rd_kafka_topic_t,
+    /// Shared with librdkafka's threads; in a box, because they keep its address.
+    state: Box<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// Partitions as last seen, 0 = not yet.
+    count: AtomicI32,
+    /// Why the topic cannot be used, 0 = it can.
+    refusal: AtomicI32,
+    probing: AtomicBool,
+}
+
+impl Topic {
+    pub fn new(client: *mut rd::rd_kafka_t, name: &CStr) -> Topic {
+        let state = Box::<State>::default();
+        // SAFETY: a live client; it takes over the topic's configuration; the state lives as long as the handle.
+        let handle = unsafe {
+            let conf = rd::rd_kafka_default_topic_conf_dup(client);
+            rd::rd_kafka_topic_conf_set_partitioner_cb(conf, Some(note_count));
+            rd::rd_kafka_topic_conf_set_opaque(conf, ptr::from_ref(&*state).cast_mut().cast());
+            rd::rd_kafka_topic_new(client, name.as_ptr(), conf)
+        };
+        Topic { handle, state }
+    }
+
+    pub fn handle(&self) -> *mut rd::rd_kafka_topic_t {
+        self.handle
+    }
+
+    pub fn partitions(&mut self) -> Partitions {
+        let refusal = self.state.refusal.swap(0, SeqCst);
+        if refusal != 0 {
+            return Partitions::Refused(refusal);
+        }
+        if self.state.probing.load(SeqCst) {
+            return self.known();
+        }
+        self.probe()
+    }
+
+    fn known(&self) -> Partitions {
+        match self.state.count.load(SeqCst) {
+            0 => Partitions::Unknown,
+            count => Partitions::Known(count),
+        }
+    }
+
+    fn probe(&mut self) -> Partitions {
+        self.state.probing.store(true, SeqCst);
+        let any = PARTITION_ANY; // RD_KAFKA_PARTITION_UA
+        let key = c"probe"; // librdkafka partitions messages without a key by itself.
+        // SAFETY: a live handle; the key is copied, there is no value.
+        let (refused, error) = unsafe {
+            let refused = rd::rd_kafka_produce(
+                self.handle,
+                any,
+                0,
+                ptr::null_mut(),
+                0,
+                key.as_ptr().cast(),
+                key.count_bytes(),
+                PROBE as *mut c_void,
+            );
+            (refused != 0, raw::rd_kafka_last_error())
+        };
+        if !refused {
+            return self.known();
+        }
+        self.state.probing.store(false, SeqCst);
+        match error {
+            code::UNKNOWN_PARTITION | code::QUEUE_FULL | code::FATAL => self.known(),
+            error => Partitions::Refused(error),
+        }
+    }
+}
+
+impl Drop for Topic {
+    fn drop(&mut self) {
+        // SAFETY: made by `new`, destroyed once, before the client.
+        unsafe { rd::rd_kafka_topic_destroy(self.handle) };
+    }
+}
+
+/// A probe's report: it has failed, as it must.
+///
+/// # Safety
+/// `topic` is a handle made by [`Topic::new`].
+pub unsafe fn probe_is_back(topic: *mut rd::rd_kafka_topic_t, error: i32) {
+    // SAFETY: the opaque that `Topic::new` set.
+    let state = unsafe { &*rd::rd_kafka_topic_opaque(topic).cast::<State>() };
+    let harmless = matches!(error, 0 | code::UNKNOWN_PARTITION | code::PURGE_QUEUE | code::PURGE_INFLIGHT | code::DESTROY);
+    if !harmless {
+        state.refusal.store(error, SeqCst);
+    }
+    state.probing.store(false, SeqCst);
+}
+
+/// The partitioner: only probes come here. Notes how many partitions there are and answers none of them.
+extern "C" fn note_count(
+    _: *const rd::rd_kafka_topic_t,
+    _: *const c_void,
+    _: usize,
+    count: i32,
+    state: *mut c_void,
+    _: *mut c_void,
+) -> i32 {
+    // SAFETY: the opaque that `Topic::new` set.
+    unsafe { (*state.cast::<State>()).count.store(count, SeqCst) };
+    i32::MAX
+}

@@ -1,0 +1,123 @@
+//! What an error of Kafka means for the message that met it.
+//!
+//! Only errors with which the message is surely not in the log come here; codes are librdkafka's (negative: its own) and
+//! Kafka's (positive), <https://kafka.apache.org/protocol#protocol_error_codes>.
+
+/// What to do with a message that is not in the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Remedy {
+    /// Try again after a pause.
+    Retry,
+    /// Nothing is wrong with it: it was withdrawn, or failed for another record's sake. Send it again.
+    Resend,
+    /// The batch was refused, perhaps for another record's sake: try smaller ones; alone it fails.
+    Isolate,
+    /// The batch was too large for the topic: as `Isolate`, and keep to smaller ones.
+    Shrink,
+    /// The partition does not exist: choose again, unless the program chose it.
+    Reroute,
+    /// It fails.
+    Fail,
+}
+
+/// librdkafka's codes by name, as far as something hangs on them (rdkafka.h, rd_kafka_resp_err_t).
+pub mod code {
+    pub const UNKNOWN_PARTITION: i32 = -190;
+    pub const QUEUE_FULL: i32 = -184;
+    pub const DESTROY: i32 = -197;
+    pub const FATAL: i32 = -150;
+    pub const PURGE_QUEUE: i32 = -152;
+    pub const PURGE_INFLIGHT: i32 = -151;
+    pub const RETRY: i32 = -153;
+    pub const GAPLESS_GUARANTEE: i32 = -148;
+    pub const INVALID_DIFFERENT_RECORD: i32 = -138;
+    pub const MSG_TIMED_OUT: i32 = -192;
+    pub const TRANSPORT: i32 = -195;
+    pub const TIMED_OUT: i32 = -185;
+    pub const TIMED_OUT_QUEUE: i32 = -166;
+    pub const WAIT_CACHE: i32 = -164;
+    pub const OUTDATED: i32 = -167;
+    pub const INTR: i32 = -163;
+    pub const ALL_BROKERS_DOWN: i32 = -187;
+    pub const STATE: i32 = -172;
+    pub const INVALID_RECORD: i32 = 87;
+    pub const MSG_SIZE_TOO_LARGE: i32 = 10;
+}
+
+pub fn remedy(error: i32) -> Remedy {
+    match error {
+        code::PURGE_QUEUE
+        | code::PURGE_INFLIGHT
+        | code::DESTROY
+        | code::FATAL
+        | code::STATE
+        | code::INVALID_DIFFERENT_RECORD => Remedy::Resend,
+        code::UNKNOWN_PARTITION => Remedy::Reroute,
+        // INVALID_MSG_SIZE 4, INVALID_TIMESTAMP 32, INVALID_RECORD
+        4 | 32 | code::INVALID_RECORD => Remedy::Isolate,
+        // MSG_SIZE_TOO_LARGE, RECORD_LIST_TOO_LARGE 18
+        code::MSG_SIZE_TOO_LARGE | 18 => Remedy::Shrink,
+        code::QUEUE_FULL
+        | code::RETRY
+        | code::GAPLESS_GUARANTEE
+        | code::TRANSPORT
+        | code::TIMED_OUT
+        | code::TIMED_OUT_QUEUE
+        | code::WAIT_CACHE
+        | code::OUTDATED
+        | code::INTR
+        | code::ALL_BROKERS_DOWN => Remedy::Retry,
+        code if is_retriable(code) => Remedy::Retry,
+        _ => Remedy::Fail,
+    }
+}
+
+/// Kafka's errors marked retriable in the protocol guide, and those of a producer id that a new one cures.
+fn is_retriable(code: i32) -> bool {
+    matches!(
+        code,
+        2 // CORRUPT_MESSAGE
+        | 3 // UNKNOWN_TOPIC_OR_PARTITION: the broker's word about a partition that librdkafka knows of: metadata is late
+        | 5 // LEADER_NOT_AVAILABLE
+        | 6 // NOT_LEADER_OR_FOLLOWER
+        | 7 // REQUEST_TIMED_OUT
+        | 8 // BROKER_NOT_AVAILABLE
+        | 9 // REPLICA_NOT_AVAILABLE
+        | 13 // NETWORK_EXCEPTION
+        | 14 // COORDINATOR_LOAD_IN_PROGRESS
+        | 15 // COORDINATOR_NOT_AVAILABLE
+        | 16 // NOT_COORDINATOR
+        | 19 // NOT_ENOUGH_REPLICAS
+        | 20 // NOT_ENOUGH_REPLICAS_AFTER_APPEND
+        | 41 // NOT_CONTROLLER
+        | 45 // OUT_OF_ORDER_SEQUENCE_NUMBER
+        | 46 // DUPLICATE_SEQUENCE_NUMBER with nothing persisted
+        | 47 // INVALID_PRODUCER_EPOCH
+        | 51 // CONCURRENT_TRANSACTIONS
+        | 56 // KAFKA_STORAGE_ERROR
+        | 59 // UNKNOWN_PRODUCER_ID
+        | 72 // LISTENER_NOT_FOUND
+        | 74 // FENCED_LEADER_EPOCH
+        | 75 // UNKNOWN_LEADER_EPOCH
+        | 78 // OFFSET_NOT_AVAILABLE
+        | 89 // THROTTLING_QUOTA_EXCEEDED
+        | 100 // UNKNOWN_TOPIC_ID
+        | 103 // INCONSISTENT_TOPIC_ID
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_kind_of_error_has_its_remedy() {
+        assert_eq!(remedy(6), Remedy::Retry);
+        assert_eq!(remedy(code::PURGE_QUEUE), Remedy::Resend);
+        assert_eq!(remedy(code::INVALID_RECORD), Remedy::Isolate);
+        assert_eq!(remedy(code::MSG_SIZE_TOO_LARGE), Remedy::Shrink);
+        assert_eq!(remedy(code::UNKNOWN_PARTITION), Remedy::Reroute);
+        assert_eq!(remedy(29), Remedy::Fail, "TOPIC_AUTHORIZATION_FAILED");
+        assert_eq!(remedy(12345), Remedy::Fail, "an unknown code is not retried for ever");
+    }
+}

@@ -1,0 +1,180 @@
+//! The worker's link to Kafka: made when there is something to send, made anew after a fatal error.
+
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant};
+
+use crate::error::Status;
+use crate::event::{Event, Kind, c_text};
+use crate::lane;
+use crate::transport::{Connector, Notice, Transport};
+
+use super::Worker;
+
+/// How long a client that is to go may take to settle what it has.
+const LEAVING_TIME: Duration = Duration::from_secs(5);
+
+/// How long the worker waits for a client to be gone before it leaves that to the background.
+const CLOSING_TIME: Duration = Duration::from_millis(250);
+
+pub(super) struct Link {
+    connector: Box<dyn Connector>,
+    state: State,
+}
+
+enum State {
+    Down { failures: u32, retry_at: Option<Instant> },
+    Up(Box<dyn Transport>),
+    /// Nothing is sent any more; what was sent is awaited until the time.
+    Leaving { transport: Box<dyn Transport>, until: Instant },
+}
+
+impl Link {
+    pub(super) fn new(connector: Box<dyn Connector>) -> Link {
+        Link { connector, state: State::Down { failures: 0, retry_at: None } }
+    }
+
+    /// The client, where messages may be sent through it.
+    pub(super) fn transport(&mut self) -> Option<&mut dyn Transport> {
+        match &mut self.state {
+            State::Up(transport) => Some(transport.as_mut()),
+            State::Down { .. } | State::Leaving { .. } => None,
+        }
+    }
+
+    /// The client, also where it is about to go.
+    fn any_transport(&mut self) -> Option<&mut dyn Transport> {
+        match &mut self.state {
+            State::Up(transport) | State::Leaving { transport, .. } => Some(transport.as_mut()),
+            State::Down { .. } => None,
+        }
+    }
+
+    pub(super) fn next_look(&self) -> Option<Instant> {
+        match &self.state {
+            State::Down { retry_at, .. } => *retry_at,
+            State::Up(_) => None,
+            State::Leaving { until, .. } => Some(*until),
+        }
+    }
+
+    /// Sends nothing more through the client and asks it to settle everything by `until`.
+    pub(super) fn leave(&mut self, until: Instant) {
+        let state = std::mem::replace(&mut self.state, State::Down { failures: 0, retry_at: None });
+        self.state = match state {
+            State::Up(mut transport) => {
+                transport.purge();
+                State::Leaving { transport, until }
+            }
+            State::Leaving { transport, until: before } => State::Leaving { transport, until: before.min(until) },
+            State::Down { .. } => state,
+        };
+    }
+
+    /// Takes out a client whose time has come.
+    fn departed(&mut self, now: Instant) -> Option<Box<dyn Transport>> {
+        let State::Leaving { transport, until } = &self.state else { return None };
+        if transport.in_flight() > 0 && now < *until {
+            return None;
+        }
+        match std::mem::replace(&mut self.state, State::Down { failures: 0, retry_at: None }) {
+            State::Leaving { transport, .. } => Some(transport),
+            State::Up(_) | State::Down { .. } => None,
+        }
+    }
+
+    /// Ends the client, whatever state it is in.
+    pub(super) fn close(&mut self) {
+        match std::mem::replace(&mut self.state, State::Down { failures: 0, retry_at: None }) {
+            State::Up(transport) | State::Leaving { transport, .. } => transport.close(CLOSING_TIME),
+            State::Down { .. } => {}
+        }
+    }
+}
+
+impl Worker {
+    /// Whether messages can be sent now; makes the client where there is none.
+    pub(super) fn connect(&mut self, now: Instant) -> bool {
+        let (failures, retry_at) = match &self.link.state {
+            State::Up(_) => return true,
+            State::Leaving { .. } => return false,
+            State::Down { failures, retry_at } => (*failures, *retry_at),
+        };
+        if self.ending.is_dropping() || retry_at.is_some_and(|time| now < time) {
+            return false;
+        }
+        match self.link.connector.connect() {
+            Ok(transport) => {
+                self.link.state = State::Up(transport);
+                true
+            }
+            Err(error) => {
+                let failures = failures + 1;
+                let pause = lane::pause(self.shared.settings.retry_backoff, failures);
+                self.link.state = State::Down { failures, retry_at: Some(now + pause) };
+                self.report_error(error.status, 0, &error.text);
+                false
+            }
+        }
+    }
+
+    /// Reads what the client has to say.
+    pub(super) fn collect(&mut self, now: Instant) {
+        let Some(transport) = self.link.any_transport() else { return };
+        let mut notices = std::mem::take(&mut self.notices);
+        transport.poll(&mut notices);
+        for notice in notices.drain(..) {
+            self.note(notice, now);
+        }
+        self.notices = notices;
+        if let Some(transport) = self.link.departed(now) {
+            self.part(transport, now);
+        }
+    }
+
+    fn note(&mut self, notice: Notice, now: Instant) {
+        match notice {
+            Notice::Settled(parcel, verdict) => self.judge(parcel, verdict, now),
+            Notice::Error { code, text, fatal } => {
+                self.report_error(Status::Client, code, &text);
+                if fatal {
+                    self.link.leave(now + LEAVING_TIME);
+                }
+            }
+            Notice::Log { level, text } => {
+                if self.shared.outbox.wants(Kind::Log) {
+                    self.desk.tell(Event { status: level, ..Event::now(Kind::Log, c_text(text)) });
+                }
+            }
+            Notice::Stats(json) => {
+                if self.shared.outbox.wants(Kind::Stats) {
+                    self.desk.tell(Event::now(Kind::Stats, c"statistics of the client").with_document(json));
+                }
+            }
+        }
+    }
+
+    /// The client goes. What it has not settled is of unknown fate; what came back goes through the next one.
+    fn part(&mut self, mut transport: Box<dyn Transport>, now: Instant) {
+        for parcel in transport.abandon() {
+            self.give_up(parcel, now);
+        }
+        transport.close(CLOSING_TIME);
+        if !self.ending.is_dropping() {
+            self.shared.counters.client_resets.fetch_add(1, Relaxed);
+            self.report_error(Status::Client, 0, "the Kafka client is made anew");
+        }
+    }
+
+    pub(super) fn report_error(&mut self, status: Status, code: i32, text: &str) {
+        self.watch.remember(code, text);
+        if self.shared.outbox.wants(Kind::Error) {
+            let event = Event { status: status.code(), kafka_error: code, ..Event::now(Kind::Error, c_text(text)) };
+            self.desk.tell(event);
+        }
+    }
+
+    /// Leaves the client because retries are used up.
+    pub(super) fn leave_client(&mut self, now: Instant) {
+        self.link.leave(now + LEAVING_TIME);
+    }
+}

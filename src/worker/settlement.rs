@@ -1,0 +1,256 @@
+//! Settlement: each message ends exactly once, as delivered, failed or dropped.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Instant;
+
+use crate::clock;
+use crate::error::Status;
+use crate::event::{Event, Kind, Persistence, c_text};
+use crate::inbox::Answer;
+use crate::limits::Release;
+use crate::transport::{Parcel, Verdict};
+use crate::verdict::code;
+
+use super::Worker;
+
+/// What the worker hands out at the end of a turn.
+#[derive(Default)]
+pub(super) struct Desk {
+    events: Vec<Event>,
+    release: Release,
+    awaited: Vec<Awaited>,
+}
+
+/// A flush that waits for everything accepted before it.
+struct Awaited {
+    answer: Arc<Answer>,
+    /// The number of the first message it does not wait for.
+    before: u64,
+    left: u64,
+    undelivered: u64,
+}
+
+impl Desk {
+    pub(super) fn tell(&mut self, event: Event) {
+        self.events.push(event);
+    }
+
+    /// Answers when `left` messages with numbers below `before` are settled.
+    pub(super) fn await_settlement(&mut self, answer: Arc<Answer>, before: u64, left: u64) {
+        if left == 0 {
+            answer.give(0);
+        } else {
+            self.awaited.push(Awaited { answer, before, left, undelivered: 0 });
+        }
+    }
+
+    /// Counts a settled message. Whether somebody has an answer now.
+    fn count(&mut self, sequence: u64, delivered: bool) -> bool {
+        let before = self.awaited.len();
+        self.awaited.retain_mut(|awaited| {
+            if sequence < awaited.before {
+                awaited.left -= 1;
+                awaited.undelivered += u64::from(!delivered);
+            }
+            if awaited.left == 0 {
+                awaited.answer.give(awaited.undelivered);
+            }
+            awaited.left > 0
+        });
+        self.awaited.len() != before
+    }
+}
+
+impl Worker {
+    /// Decides about a message that the client has settled.
+    pub(super) fn judge(&mut self, parcel: Parcel, verdict: Verdict, now: Instant) {
+        self.shared.counters.in_flight.fetch_sub(1, Relaxed);
+        let lane = parcel.lane;
+        if verdict.error == 0 {
+            self.buffer.lane(lane).settled();
+            self.watch.progress(now);
+            self.settle(parcel, Kind::Delivered, Status::Ok, &verdict);
+        } else if verdict.persistence != Persistence::No {
+            self.buffer.lane(lane).settled();
+            self.settle(parcel, Kind::Failed, Status::Undelivered, &verdict);
+        } else if self.ending.is_dropping() {
+            self.buffer.lane(lane).settled();
+            self.settle(parcel, Kind::Dropped, Status::ShutDown, &withdrawn());
+        } else {
+            self.buffer.lane(lane).give_back(parcel, verdict);
+        }
+        self.look_at_window(lane, now);
+    }
+
+    /// A message whose client is gone without a word about it.
+    pub(super) fn give_up(&mut self, parcel: Parcel, now: Instant) {
+        let verdict = Verdict {
+            error: code::PURGE_INFLIGHT,
+            persistence: Persistence::Possibly,
+            partition: parcel.message.partition(),
+            offset: -1,
+            text: Some("the client did not answer in time".into()),
+        };
+        self.judge(parcel, verdict, now);
+    }
+
+    /// Every due message of a lane fails with an error of its topic.
+    pub(super) fn refuse(&mut self, lane: usize, error: i32, now: Instant) {
+        let text: Option<Box<str>> = Some(self.watch.explain(error).into());
+        while self.buffer.lane(lane).due() > 0 {
+            let Some((parcel, _)) = self.buffer.lane(lane).pop() else { break };
+            let partition = parcel.message.partition();
+            let verdict =
+                Verdict { error, persistence: Persistence::No, partition, offset: -1, text: text.clone() };
+            self.watch.progress(now);
+            self.settle(parcel, Kind::Failed, Status::Undelivered, &verdict);
+        }
+    }
+
+    /// Once a window has come back whole: fails what must fail, sends again what can be, lets the next one go.
+    fn look_at_window(&mut self, lane: usize, now: Instant) {
+        if self.buffer.lane(lane).in_flight() > 0 {
+            return;
+        }
+        let settings = &self.shared.settings;
+        let (max_retries, backoff) = (settings.max_retries, settings.retry_backoff);
+        let attempt = self.buffer.lane(lane).failures() + 1;
+        if let Some(outcome) = self.buffer.lane(lane).finish(max_retries, backoff, now) {
+            for (parcel, verdict) in outcome.failed {
+                self.watch.progress(now);
+                self.settle(parcel, Kind::Failed, status_of(&verdict), &verdict);
+            }
+            if outcome.again + outcome.rerouted.len() > 0 {
+                let count = (outcome.again + outcome.rerouted.len()) as u64;
+                self.shared.counters.retried.fetch_add(count, Relaxed);
+                self.report_retry(lane, count, attempt, outcome.pause.as_micros() as u64, outcome.reason.as_ref());
+            }
+            if !outcome.rerouted.is_empty() {
+                self.begin_delivery(now); // What is due stands in front, on the lanes these will come to as well.
+                self.buffer.reroute(lane, outcome.rerouted);
+            }
+        }
+        self.buffer.look_at(lane);
+    }
+
+    /// Ends a message's life.
+    pub(super) fn settle(&mut self, parcel: Parcel, kind: Kind, status: Status, verdict: &Verdict) {
+        let delivered = kind == Kind::Delivered;
+        self.tally(kind, verdict);
+        self.buffer.forget(&parcel.message);
+        if self.desk.count(parcel.sequence, delivered) {
+            self.shared.lounge.announce();
+        }
+        let (delivery, attempts) = (parcel.delivery, parcel.attempts);
+        if self.shared.outbox.wants(kind) {
+            self.desk.tell(settlement_event(parcel, kind, status, verdict));
+        } else {
+            self.desk.release.add(&parcel.message);
+        }
+        if let Some(delivery) = delivery {
+            self.settle_delivery(delivery, delivered, attempts);
+        }
+    }
+
+    fn tally(&self, kind: Kind, verdict: &Verdict) {
+        let counters = &self.shared.counters;
+        match kind {
+            Kind::Delivered => counters.delivered.fetch_add(1, Relaxed),
+            Kind::Dropped => counters.dropped.fetch_add(1, Relaxed),
+            _ => {
+                if verdict.persistence == Persistence::Possibly {
+                    counters.unknown.fetch_add(1, Relaxed);
+                }
+                counters.failed.fetch_add(1, Relaxed)
+            }
+        };
+    }
+
+    fn settle_delivery(&mut self, delivery: usize, delivered: bool, attempts: u32) {
+        let Some(finished) = self.deliveries.settle(delivery, delivered, attempts) else { return };
+        let duration_us = finished.started.elapsed().as_micros() as u64;
+        self.shared.counters.last_delivery_us.store(duration_us, Relaxed);
+        if self.shared.outbox.wants(Kind::DeliveryFinished) {
+            let (status, text) = match finished.undelivered {
+                0 => (Status::Ok, c"every message of the delivery is delivered".into()),
+                count => (Status::Undelivered, c_text(format!("{count} messages of the delivery were not delivered"))),
+            };
+            self.desk.tell(Event {
+                status: status.code(),
+                message_count: finished.messages,
+                attempt: finished.attempts,
+                duration_us,
+                ..Event::now(Kind::DeliveryFinished, text)
+            });
+        }
+    }
+
+    pub(super) fn report_retry(&mut self, lane: usize, count: u64, attempt: u32, pause_us: u64, reason: Option<&Verdict>) {
+        if !self.shared.outbox.wants(Kind::Retry) {
+            return;
+        }
+        let why = reason.and_then(|verdict| verdict.text.as_deref()).unwrap_or("no answer in time");
+        let text = c_text(format!("{count} messages are sent again: {why}"));
+        let event = Event {
+            partition: self.buffer.lane(lane).partition,
+            kafka_error: reason.map_or(0, |verdict| verdict.error),
+            message_count: count,
+            attempt,
+            duration_us: pause_us,
+            ..Event::now(Kind::Retry, text)
+        };
+        let event = event.about_topic(self.buffer.topic_of(lane));
+        self.desk.tell(event);
+    }
+
+    /// Gives out what the turn brought: places in the limits, and events.
+    pub(super) fn hand_out(&mut self) {
+        self.shared.queue.release(std::mem::take(&mut self.desk.release));
+        if !self.desk.events.is_empty() {
+            self.shared.outbox.post_all(self.desk.events.drain(..));
+        }
+    }
+}
+
+/// What is said of a message that is dropped.
+pub(super) fn withdrawn() -> Verdict {
+    Verdict { error: 0, persistence: Persistence::No, partition: -1, offset: -1, text: None }
+}
+
+/// The status of a failure.
+fn status_of(verdict: &Verdict) -> Status {
+    match verdict.error {
+        code::MSG_SIZE_TOO_LARGE => Status::MessageTooLarge,
+        code::MSG_TIMED_OUT | code::TIMED_OUT => Status::TimedOut,
+        _ => Status::Undelivered,
+    }
+}
+
+fn settlement_event(parcel: Parcel, kind: Kind, status: Status, verdict: &Verdict) -> Event {
+    let attempts = parcel.attempts;
+    let text = match kind {
+        Kind::Delivered => c"delivered".into(),
+        Kind::Dropped => c"dropped before it was delivered".into(),
+        _ => {
+            let reason = verdict.text.as_deref().unwrap_or("no answer in time");
+            let fate = match verdict.persistence {
+                Persistence::No => "it is not in Kafka's log",
+                Persistence::Possibly | Persistence::Yes => "it may be in Kafka's log",
+            };
+            c_text(format!("not delivered: {reason}; attempts: {attempts}; {fate}"))
+        }
+    };
+    let accepted_at = parcel.message.accepted_at_us();
+    let event = Event::of_message(kind, text, parcel.message);
+    Event {
+        status: status.code(),
+        kafka_error: verdict.error,
+        partition: if verdict.partition >= 0 { verdict.partition } else { event.partition },
+        offset: verdict.offset,
+        attempt: attempts,
+        duration_us: clock::monotonic_us().saturating_sub(accepted_at),
+        persistence: verdict.persistence,
+        ..event
+    }
+}

@@ -1,0 +1,889 @@
+//! The worker by a clock and a Kafka of the test's own: no threads, no sleeps.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+
+use super::{Turn, Worker};
+use crate::error::Status;
+use crate::event::{Event, Kind, Mask, Persistence};
+use crate::inbox::{Answer, Request};
+use crate::limits::Release;
+use crate::message::{Draft, PARTITION_ANY};
+use crate::outbox::Outbox;
+use crate::settings::Settings;
+use crate::shared::{Phase, Shared};
+use crate::transport::Partitions;
+use crate::transport::scripted::{Reply, Script, ScriptedConnector, SharedScript};
+use crate::verdict::code;
+
+const TOPIC: &std::ffi::CStr = c"greetings";
+const SECOND: Duration = Duration::from_secs(1);
+
+/// A worker with everything around it.
+struct Rig {
+    shared: Arc<Shared>,
+    worker: Worker,
+    kafka: SharedScript,
+    now: Instant,
+    events: Vec<Event>,
+}
+
+impl Rig {
+    fn new(properties: &[(&str, &str)]) -> Rig {
+        let mut settings = Settings::default();
+        for (key, value) in properties {
+            settings.set(key, value).expect("a good value");
+        }
+        let outbox = Arc::new(Outbox::new(Mask::from_bits(0xFFF).expect("bits"), None));
+        let shared = Arc::new(Shared::new(settings, outbox));
+        let kafka: SharedScript = Arc::new(Mutex::new(Script::default()));
+        let now = Instant::now();
+        let worker = Worker::new(shared.clone(), Box::new(ScriptedConnector(kafka.clone())), 7, now);
+        Rig { shared, worker, kafka, now, events: Vec::new() }
+    }
+
+    fn kafka(&self) -> MutexGuard<'_, Script> {
+        self.kafka.lock().expect("no panic")
+    }
+
+    fn produce(&self, tag: u64) -> Result<(), Status> {
+        self.produce_to(tag, PARTITION_ANY, None)
+    }
+
+    fn produce_to(&self, tag: u64, partition: i32, key: Option<&[u8]>) -> Result<(), Status> {
+        let value = tag.to_string();
+        self.shared.accept(&Draft { topic: TOPIC, value: Some(value.as_bytes()), key, tag, partition, ..Draft::default() })
+    }
+
+    fn produce_all(&self, tags: impl IntoIterator<Item = u64>) {
+        for tag in tags {
+            self.produce(tag).expect("room");
+        }
+    }
+
+    fn deliver(&self) {
+        self.shared.inbox.deliver();
+    }
+
+    fn flush(&self) -> Arc<Answer> {
+        let answer = Arc::new(Answer::default());
+        self.shared.inbox.request(Request::Flush(answer.clone()));
+        answer
+    }
+
+    fn shutdown(&self, timeout: Option<Duration>) {
+        self.shared.inbox.close(timeout.map(|timeout| self.now + timeout), self.shared.counters.undelivered());
+        self.shared.advance(Phase::Closing);
+    }
+
+    /// Turns until the worker would sleep and no report is left; answers what it wants then.
+    fn run(&mut self) -> Turn {
+        let mut turn = self.worker.turn(self.now);
+        for _ in 0..100_000 {
+            self.read();
+            let before = self.kafka().windows.len();
+            let next = self.worker.turn(self.now);
+            let quiet = next == turn && self.kafka().windows.len() == before && !self.has_unread();
+            turn = next;
+            if let Turn::Sleep { until: Some(until), .. } = turn {
+                assert!(!quiet || until > self.now, "a turn that did nothing asks to be called at once");
+            }
+            if turn == Turn::Over || (quiet && turn != Turn::Again) {
+                self.read();
+                return turn;
+            }
+        }
+        panic!("the worker does not come to rest");
+    }
+
+    fn advance(&mut self, time: Duration) -> Turn {
+        self.now += time;
+        self.run()
+    }
+
+    fn has_unread(&self) -> bool {
+        self.shared.outbox.unread() > 0
+    }
+
+    /// Reads the events, as a callback would, and gives their places back.
+    fn read(&mut self) {
+        let mut events = VecDeque::new();
+        while self.shared.outbox.take(Some(Instant::now()), usize::MAX, &mut events) {
+            let mut release = Release::default();
+            for event in &events {
+                if let Some(message) = event.message() {
+                    release.add(message);
+                }
+            }
+            self.shared.queue.release(release);
+            self.shared.outbox.done();
+            self.events.extend(events.drain(..));
+        }
+    }
+
+    fn tags(&self, kind: Kind) -> Vec<u64> {
+        self.events.iter().filter(|event| event.kind == kind).map(|event| event.tag).collect()
+    }
+
+    fn last(&self, kind: Kind) -> &Event {
+        self.events.iter().rev().find(|event| event.kind == kind).unwrap_or_else(|| panic!("no {kind:?} event"))
+    }
+
+    fn delivered(&self) -> Vec<u64> {
+        self.kafka().tags(TOPIC, 0)
+    }
+}
+
+fn range(range: std::ops::Range<u64>) -> Vec<u64> {
+    range.collect()
+}
+
+// Delivery policy.
+
+#[test]
+fn nothing_goes_by_itself() {
+    let mut rig = Rig::new(&[]);
+    rig.produce_all(0..10);
+    rig.advance(3600 * SECOND);
+    assert!(rig.delivered().is_empty());
+    assert_eq!(rig.kafka().clients, 0, "nor is Kafka contacted");
+    rig.deliver();
+    rig.run();
+    assert_eq!(rig.delivered(), range(0..10));
+}
+
+#[test]
+fn the_threshold_starts_a_delivery() {
+    let mut rig = Rig::new(&[("delivery_threshold", "3")]);
+    rig.produce_all(0..2);
+    rig.run();
+    assert!(rig.delivered().is_empty());
+    rig.produce_all(2..3);
+    rig.run();
+    assert_eq!(rig.delivered(), range(0..3));
+}
+
+#[test]
+fn the_interval_starts_a_delivery() {
+    let mut rig = Rig::new(&[("delivery_interval", "30")]);
+    rig.produce_all(0..2);
+    rig.advance(29 * SECOND);
+    assert!(rig.delivered().is_empty());
+    rig.advance(SECOND);
+    assert_eq!(rig.delivered(), range(0..2));
+}
+
+#[test]
+fn a_full_buffer_starts_a_delivery() {
+    let mut rig = Rig::new(&[("max_buffer_size", "5"), ("max_queue_size", "10")]);
+    rig.produce_all(0..4);
+    rig.run();
+    assert!(rig.delivered().is_empty());
+    rig.produce_all(4..5);
+    rig.run();
+    assert_eq!(rig.delivered(), range(0..5));
+}
+
+#[test]
+fn a_buffer_full_of_bytes_starts_a_delivery() {
+    let mut rig = Rig::new(&[("max_buffer_bytesize", "4")]);
+    rig.produce_all(0..4);
+    rig.run();
+    assert!(rig.delivered().is_empty());
+    rig.produce_all(4..5);
+    rig.run();
+    assert_eq!(rig.delivered(), range(0..4), "the fifth does not fit and starts the delivery");
+    rig.deliver();
+    rig.run();
+    assert_eq!(rig.delivered(), range(0..5));
+}
+
+#[test]
+fn a_message_larger_than_the_buffer_goes_alone() {
+    let mut rig = Rig::new(&[("max_buffer_bytesize", "1")]);
+    rig.produce_all([100, 200]);
+    rig.deliver();
+    rig.run();
+    assert_eq!(rig.delivered(), [100, 200]);
+}
+
+#[test]
+fn a_delivery_covers_what_is_still_in_the_queue() {
+    let mut rig = Rig::new(&[("max_buffer_size", "5"), ("max_queue_size", "100")]);
+    rig.kafka().habit = Reply::Hold;
+    rig.produce_all(0..23);
+    rig.deliver();
+    for _ in 0..10 {
+        rig.run();
+        rig.kafka().release();
+    }
+    rig.run();
+    assert_eq!(rig.delivered(), range(0..23), "the last three do not fill the buffer, and were asked for");
+}
+
+#[test]
+fn what_comes_after_a_delivery_waits_for_the_next() {
+    let mut rig = Rig::new(&[]);
+    rig.produce_all(0..2);
+    rig.deliver();
+    rig.run();
+    rig.produce_all(2..4);
+    rig.run();
+    assert_eq!(rig.delivered(), range(0..2));
+}
+
+#[test]
+fn the_worker_is_woken_only_for_what_matters() {
+    let mut rig = Rig::new(&[("delivery_threshold", "10")]);
+    assert!(matches!(rig.run(), Turn::Sleep { level: 10, until: None }));
+    rig.produce_all(0..4);
+    assert!(matches!(rig.run(), Turn::Sleep { level: 6, .. }));
+}
+
+#[test]
+fn a_full_buffer_and_an_interval_do_not_spin() {
+    let mut rig = Rig::new(&[("max_buffer_size", "5"), ("max_queue_size", "10"), ("delivery_interval", "0.5")]);
+    rig.kafka().habit = Reply::Hold;
+    rig.produce_all(0..10);
+    rig.advance(SECOND);
+    rig.advance(SECOND);
+    let Turn::Sleep { until: Some(until), .. } = rig.run() else { panic!("the worker must sleep") };
+    assert!(until > rig.now);
+}
+
+// Limits.
+
+#[test]
+fn exactly_queue_and_buffer_are_accepted_without_a_broker() {
+    let mut rig = Rig::new(&[("max_queue_size", "10"), ("max_buffer_size", "5")]);
+    rig.kafka().refuse_connections = true;
+    let accepted = (0..100).filter(|tag| rig.produce(*tag).is_ok()).count();
+    assert_eq!(accepted, 15);
+    rig.run();
+    assert_eq!(rig.produce(0), Err(Status::BufferOverflow));
+    let overflow = rig.last(Kind::BufferOverflow);
+    assert_eq!((overflow.queue_size, overflow.max_queue_size), (10, 10));
+    assert_eq!(overflow.topic(), Some(TOPIC));
+}
+
+#[test]
+fn unread_settlements_keep_their_places() {
+    let mut rig = Rig::new(&[("max_queue_size", "1"), ("max_buffer_size", "2")]);
+    rig.produce_all(0..3);
+    rig.deliver();
+    for _ in 0..10 {
+        rig.worker.turn(rig.now);
+    }
+    assert_eq!(rig.delivered(), range(0..3), "delivery does not wait for the reader");
+    assert_eq!(rig.produce(3), Err(Status::BufferOverflow));
+    rig.read();
+    assert_eq!(rig.produce(3), Ok(()));
+}
+
+#[test]
+fn accepted_messages_are_reported_with_the_queue() {
+    let mut rig = Rig::new(&[("max_queue_size", "10"), ("max_buffer_size", "1")]);
+    rig.produce_all(0..3);
+    rig.read();
+    let sizes: Vec<_> = rig.events.iter().filter(|event| event.kind == Kind::Enqueued).map(|event| event.queue_size).collect();
+    assert_eq!(sizes, [0, 1, 2]);
+}
+
+// Order, retries, refusals.
+
+#[test]
+fn order_survives_retries() {
+    let mut rig = Rig::new(&[]);
+    rig.kafka().window.messages = 3;
+    rig.kafka().replies = [Reply::Refuse(6), Reply::Refuse(6), Reply::Acknowledge, Reply::Refuse(7)].into();
+    rig.produce_all(0..10);
+    rig.deliver();
+    rig.run();
+    for _ in 0..5 {
+        rig.advance(60 * SECOND);
+    }
+    assert_eq!(rig.delivered(), range(0..10));
+    assert_eq!(rig.tags(Kind::Delivered), range(0..10));
+    assert!(rig.tags(Kind::Failed).is_empty());
+    assert_eq!(rig.shared.counters.retried.load(std::sync::atomic::Ordering::Relaxed), 9);
+}
+
+#[test]
+fn one_bad_record_fails_alone_and_order_is_kept() {
+    for named in [false, true] {
+        let mut rig = Rig::new(&[]);
+        rig.kafka().poison = [37].into();
+        rig.kafka().named = named;
+        rig.produce_all(0..100);
+        rig.deliver();
+        rig.run();
+        let expected: Vec<_> = (0..100).filter(|tag| *tag != 37).collect();
+        assert_eq!(rig.delivered(), expected);
+        assert_eq!(rig.tags(Kind::Failed), [37]);
+        let failed = rig.last(Kind::Failed);
+        assert_eq!((failed.kafka_error, failed.persistence), (code::INVALID_RECORD, Persistence::No));
+        assert_eq!(failed.value(), Some(&b"37"[..]));
+    }
+}
+
+#[test]
+fn many_bad_records_fail_each_alone() {
+    let mut rig = Rig::new(&[]);
+    rig.kafka().poison = (0..1000).filter(|tag| tag % 7 == 3).collect();
+    rig.produce_all(0..1000);
+    rig.deliver();
+    rig.run();
+    assert_eq!(rig.delivered(), (0..1000).filter(|tag| tag % 7 != 3).collect::<Vec<_>>());
+    assert_eq!(rig.tags(Kind::Failed), (0..1000).filter(|tag| tag % 7 == 3).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_bad_record_is_found_in_few_attempts() {
+    let mut rig = Rig::new(&[]);
+    rig.kafka().poison = [700].into();
+    rig.produce_all(0..1000);
+    rig.deliver();
+    rig.run();
+    let windows = rig.kafka().windows.len();
+    assert!(windows < 60, "{windows} windows for one bad record in 1000");
+}
+
+#[test]
+fn a_batch_too_large_for_its_topic_is_split_and_stays_small() {
+    let mut rig = Rig::new(&[]);
+    rig.kafka().max_batch_bytes = 400;
+    rig.produce_all(0..200);
+    rig.deliver();
+    rig.run();
+    assert_eq!(rig.delivered(), range(0..200));
+    let refused = rig.kafka().windows.iter().filter(|window| window.len() > 10).count();
+    assert!(refused <= 6, "{refused} windows were too large: the limit is not remembered");
+}
+
+#[test]
+fn a_message_too_large_for_its_topic_fails_alone() {
+    let mut rig = Rig::new(&[]);
+    rig.kafka().max_batch_bytes = 39; // A value of two digits has 38.
+    rig.produce_all([10, 11, 12345, 12]);
+    rig.deliver();
+    rig.run();
+    assert_eq!(rig.delivered(), [10, 11, 12]);
+    assert_eq!(rig.tags(Kind::Failed), [12345]);
+    assert_eq!(rig.last(Kind::Failed).status, Status::MessageTooLarge.code());
+}
+
+#[test]
+fn a_permanent_error_fails_the_window_and_the_rest_goes_on() {
+    let mut rig = Rig::new(&[]);
+    rig.kafka().window.messages = 2;
+    rig.kafka().replies = [Reply::Refuse(29)].into();
+    rig.produce_all(0..4);
+    rig.deliver();
+    rig.run();
+    assert_eq!(rig.tags(Kind::Failed), [0, 1]);
+    assert_eq!(rig.delivered(), [2, 3]);
+}
+
+#[test]
+fn an_unknown_fate_is_never_sent_again() {
+    let mut rig = Rig::new(&[]);
+    rig.kafka().replies = [Reply::Lose(7)].into();
+    rig.produce_all(0..2);
+    rig.deliver();
+    rig.run();
+    assert_eq!(rig.delivered(), range(0..2), "once");
+    assert_eq!(rig.tags(Kind::Failed), [0, 1]);
+    assert_eq!(rig.last(Kind::Failed).persistence, Persistence::Possibly);
+}
+
+#[test]
+fn retries_pause_longer_each_time() {
+    let mut rig = Rig::new(&[("retry_backoff", "1")]);
+    rig.kafka().habit = Reply::Refuse(6);
+    rig.produce_all(0..1);
+    rig.deliver();
+    rig.run();
+    let mut pauses = Vec::new();
+    for _ in 0..9 {
+        let Turn::Sleep { until: Some(until), .. } = rig.run() else { panic!("a pause is expected") };
+        let pause = rig.last(Kind::Retry).duration_us / 1_000_000;
+        pauses.push(pause);
+        assert!(until <= rig.now + Duration::from_secs(pause));
+        rig.advance(Duration::from_secs(pause));
+    }
+    assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 60, 60, 60]);
+}
+
+#[test]
+fn without_a_backoff_there_is_still_a_floor() {
+    let mut rig = Rig::new(&[]);
+    rig.kafka().habit = Reply::Refuse(6);
+    rig.produce_all(0..1);
+    rig.deliver();
+    rig.run();
+    assert_eq!(rig.kafka().windows.len(), 1, "no busy loop");
+    assert_eq!(rig.last(Kind::Retry).duration_us, 100_000);
+}
+
+#[test]
+fn retries_end_where_they_are_limited() {
+    let mut rig = Rig::new(&[("max_retries", "2")]);
+    rig.kafka().habit = Reply::Refuse(6);
+    rig.produce_all(0..3);
+    rig.deliver();
+    rig.run();
+    for _ in 0..5 {
+        rig.advance(60 * SECOND);
+    }
+    assert_eq!(rig.kafka().windows.len(), 3, "one attempt and two retries");
+    assert_eq!(rig.tags(Kind::Failed), range(0..3));
+    assert_eq!(rig.last(Kind::Failed).attempt, 3);
+}
+
+#[test]
+fn a_silent_broker_uses_up_limited_retries_too() {
+    let mut rig = Rig::new(&[("max_retries", "1")]);
+    rig.kafka().habit = Reply::Hold;
+    rig.produce_all(0..3);
+    rig.deliver();
+    rig.run();
+    rig.advance(30 * SECOND);
+    assert!(rig.tags(Kind::Failed).is_empty());
+    assert_eq!(rig.last(Kind::Retry).attempt, 1);
+    rig.advance(30 * SECOND);
+    assert_eq!(rig.tags(Kind::Failed), range(0..3));
+}
+
+#[test]
+fn an_unreachable_topic_uses_up_limited_retries_too() {
+    let mut rig = Rig::new(&[("max_retries", "1")]);
+    rig.kafka().topics.insert(TOPIC.to_owned(), Partitions::Unknown);
+    rig.produce_all(0..3);
+    rig.deliver();
+    rig.run();
+    rig.advance(30 * SECOND);
+    rig.advance(30 * SECOND);
+    assert_eq!(rig.tags(Kind::Failed), range(0..3));
+    assert_eq!(rig.last(Kind::Failed).status, Status::Undelivered.code());
+}
+
+#[test]
+fn without_a_limit_nothing_is_given_up() {
+    let mut rig = Rig::new(&[]);
+    rig.kafka().habit = Reply::Hold;
+    rig.produce_all(0..3);
+    rig.deliver();
+    for _ in 0..100 {
+        rig.advance(3600 * SECOND);
+    }
+    assert!(rig.tags(Kind::Failed).is_empty());
+    rig.kafka().release();
+    rig.run();
+    assert_eq!(rig.delivered(), range(0..3));
+}
+
+// The client.
+
+#[test]
+fn a_fatal_error_makes_the_client_anew() {
+    let mut rig = Rig::new(&[]);
+    rig.kafka().window.messages = 2;
+    rig.kafka().replies = [Reply::Acknowledge, Reply::Die].into();
+    rig.produce_all(0..6);
+    rig.deliver();
+    rig.run();
+    assert_eq!(rig.delivered(), [0, 1, 4, 5]);
+    assert_eq!(rig.tags(Kind::Failed), [2, 3], "their fate is unknown");
+    assert_eq!(rig.kafka().clients, 2);
+    assert_eq!(rig.kafka().closed, 1);
+    assert!(rig.last(Kind::Error).text.to_string_lossy().contains("made anew"));
+}
+
+#[test]
+fn what_was_surely_not_sent_goes_through_the_next_client() {
+    let mut rig = Rig::new(&[]);
+    rig.kafka().habit = Reply::Hold;
+    rig.produce_all(0..3);
+    rig.deliver();
+    rig.run();
+    rig.kafka().habit = Reply::Acknowledge;
+    rig.kafka().report(crate::transport::Notice::Error { code: 45, text: "dead".into(), fatal: true });
+    rig.run();
+    assert_eq!(rig.delivered(), range(0..3));
+    assert!(rig.tags(Kind::Failed).is_empty());
+}
+
+#[test]
+fn a_client_that_hangs_is_abandoned() {
+    let mut rig = Rig::new(&[]);
+    rig.kafka().habit = Reply::Hold;
+    rig.kafka().hung = true;
+    rig.produce_all(0..3);
+    rig.deliver();
+    rig.run();
+    rig.kafka().report(crate::transport::Notice::Error { code: 45, text: "dead".into(), fatal: true });
+    rig.run();
+    assert!(rig.tags(Kind::Failed).is_empty(), "it is given time");
+    rig.advance(10 * SECOND);
+    assert_eq!(rig.tags(Kind::Failed), range(0..3));
+    assert_eq!(rig.last(Kind::Failed).persistence, Persistence::Possibly);
+}
+
+#[test]
+fn a_client_that_cannot_be_made_is_tried_again() {
+    let mut rig = Rig::new(&[]);
+    rig.kafka().refuse_connections = true;
+    rig.produce_all(0..3);
+    rig.deliver();
+    rig.run();
+    assert_eq!(rig.last(Kind::Error).status, Status::Client.code());
+    rig.kafka().refuse_connections = false;
+    rig.advance(60 * SECOND);
+    assert_eq!(rig.delivered(), range(0..3));
+}
+
+// Topics and partitions.
+
+#[test]
+fn messages_wait_until_their_partitions_are_known() {
+    let mut rig = Rig::new(&[]);
+    rig.kafka().topics.insert(TOPIC.to_owned(), Partitions::Unknown);
+    rig.produce_to(0, PARTITION_ANY, Some(b"\x01")).expect("room");
+    rig.produce_to(1, 1, None).expect("room");
+    rig.produce_to(2, PARTITION_ANY, Some(b"\x01")).expect("room");
+    rig.deliver();
+    rig.run();
+    assert!(rig.kafka().windows.is_empty());
+    rig.kafka().topics.insert(TOPIC.to_owned(), Partitions::Known(2));
+    rig.run();
+    assert_eq!(rig.kafka().tags(TOPIC, 1), [0, 1, 2], "a partition named by the program does not overtake");
+}
+
+#[test]
+fn a_topic_that_is_refused_fails_its_messages() {
+    let mut rig = Rig::new(&[]);
+    rig.kafka().topics.insert(TOPIC.to_owned(), Partitions::Refused(3));
+    rig.produce_all(0..2);
+    rig.shared.accept(&Draft { topic: c"other", tag: 9, ..Draft::default() }).expect("room");
+    rig.deliver();
+    rig.run();
+    assert_eq!(rig.tags(Kind::Failed), [0, 1]);
+    assert_eq!(rig.last(Kind::Failed).kafka_error, 3);
+    assert_eq!(rig.kafka().tags(c"other", 0), [9]);
+}
+
+#[test]
+fn messages_without_a_key_are_spread() {
+    let mut rig = Rig::new(&[]);
+    rig.kafka().topics.insert(TOPIC.to_owned(), Partitions::Known(4));
+    for round in 0..200 {
+        rig.produce_all([round]);
+        rig.deliver();
+        rig.run();
+    }
+    for partition in 0..4 {
+        assert!(rig.kafka().tags(TOPIC, partition).len() > 20, "partition {partition}");
+    }
+}
+
+#[test]
+fn a_partition_that_vanished_is_chosen_again() {
+    let mut rig = Rig::new(&[]);
+    rig.kafka().topics.insert(TOPIC.to_owned(), Partitions::Known(8));
+    rig.kafka().replies = [Reply::Refuse(code::UNKNOWN_PARTITION)].into();
+    rig.kafka().window.messages = 2;
+    for tag in 0..5 {
+        rig.produce_to(tag, PARTITION_ANY, Some(b"\x07")).expect("room");
+    }
+    rig.deliver();
+    rig.worker.turn(rig.now);
+    rig.kafka().topics.insert(TOPIC.to_owned(), Partitions::Known(2));
+    rig.run();
+    assert_eq!(rig.kafka().tags(TOPIC, 1), range(0..5), "in order");
+}
+
+#[test]
+fn a_partition_the_program_named_and_that_does_not_exist_fails() {
+    let mut rig = Rig::new(&[]);
+    rig.kafka().replies = [Reply::Refuse(code::UNKNOWN_PARTITION)].into();
+    rig.produce_to(0, 99, None).expect("room");
+    rig.deliver();
+    rig.run();
+    assert_eq!(rig.tags(Kind::Failed), [0]);
+}
+
+#[test]
+fn a_partition_that_is_stuck_does_not_hold_the_others() {
+    let mut rig = Rig::new(&[]);
+    rig.kafka().replies = [Reply::Hold].into();
+    rig.produce_to(0, 0, None).expect("room");
+    rig.produce_to(1, 1, None).expect("room");
+    rig.deliver();
+    rig.run();
+    assert_eq!(rig.kafka().log.len(), 1);
+}
+
+// Flush, clear.
+
+#[test]
+fn flush_waits_for_all_before_it_and_nothing_after() {
+    let mut rig = Rig::new(&[("max_buffer_size", "3"), ("max_queue_size", "100")]);
+    rig.kafka().habit = Reply::Hold;
+    rig.produce_all(0..8);
+    let answer = rig.flush();
+    for _ in 0..5 {
+        assert_eq!(answer.get(), None);
+        rig.run();
+        rig.kafka().release();
+        if rig.delivered().len() == 8 {
+            break;
+        }
+    }
+    rig.produce_all(8..9);
+    rig.run();
+    assert_eq!(answer.get(), Some(0));
+}
+
+#[test]
+fn flush_of_nothing_answers_at_once() {
+    let mut rig = Rig::new(&[]);
+    let answer = rig.flush();
+    rig.run();
+    assert_eq!(answer.get(), Some(0));
+}
+
+#[test]
+fn flush_counts_what_was_not_delivered() {
+    let mut rig = Rig::new(&[]);
+    rig.kafka().poison = [1].into();
+    rig.produce_all(0..3);
+    let answer = rig.flush();
+    rig.run();
+    assert_eq!(answer.get(), Some(1));
+}
+
+#[test]
+fn clear_drops_both_stages_and_spares_what_is_on_its_way() {
+    let mut rig = Rig::new(&[("max_buffer_size", "4"), ("max_queue_size", "100")]);
+    rig.kafka().habit = Reply::Hold;
+    rig.kafka().window.messages = 2;
+    rig.produce_all(0..10);
+    rig.run();
+    let answer = Arc::new(Answer::default());
+    rig.shared.inbox.request(Request::Clear(answer.clone()));
+    rig.run();
+    assert_eq!(answer.get(), Some(8));
+    assert_eq!(rig.tags(Kind::Dropped), range(2..10));
+    rig.kafka().release();
+    rig.run();
+    assert_eq!(rig.delivered(), range(0..2));
+}
+
+// The end.
+
+#[test]
+fn shutdown_delivers_everything() {
+    let mut rig = Rig::new(&[("max_buffer_size", "3"), ("max_queue_size", "100")]);
+    rig.produce_all(0..10);
+    rig.shutdown(None);
+    assert_eq!(rig.run(), Turn::Over);
+    assert_eq!(rig.delivered(), range(0..10));
+    assert_eq!(rig.shared.phase(), Phase::Closed);
+    assert_eq!(rig.produce(10), Err(Status::ShutDown));
+    assert_eq!(rig.kafka().closed, 1);
+}
+
+#[test]
+fn the_deadline_drops_what_is_left_with_its_content() {
+    let mut rig = Rig::new(&[("max_buffer_size", "5"), ("max_queue_size", "10")]);
+    rig.kafka().refuse_connections = true;
+    rig.produce_all(0..15);
+    rig.shutdown(Some(SECOND));
+    assert_ne!(rig.run(), Turn::Over);
+    assert_eq!(rig.advance(SECOND), Turn::Over);
+    assert_eq!(rig.tags(Kind::Dropped), range(0..15));
+    assert_eq!(rig.last(Kind::Dropped).value(), Some(&b"14"[..]));
+    assert_eq!(rig.last(Kind::Dropped).topic(), Some(TOPIC));
+}
+
+#[test]
+fn at_the_deadline_what_was_not_sent_is_dropped_and_the_rest_unknown() {
+    let mut rig = Rig::new(&[]);
+    rig.kafka().habit = Reply::Hold;
+    rig.kafka().window.messages = 2;
+    rig.produce_all(0..4);
+    rig.shutdown(Some(Duration::ZERO));
+    assert_eq!(rig.run(), Turn::Over);
+    assert_eq!(rig.tags(Kind::Dropped), range(0..4));
+    let mut rig = Rig::new(&[]);
+    rig.kafka().habit = Reply::Hold;
+    rig.kafka().hung = true;
+    rig.produce_all(0..4);
+    rig.deliver();
+    rig.run();
+    rig.shutdown(Some(Duration::ZERO));
+    assert_ne!(rig.run(), Turn::Over, "the client is given a moment to say what became of them");
+    assert_eq!(rig.advance(SECOND), Turn::Over);
+    assert_eq!(rig.tags(Kind::Failed), range(0..4));
+}
+
+#[test]
+fn shutdown_waits_for_a_caller_on_its_way_in() {
+    let mut rig = Rig::new(&[]);
+    rig.shared.accepted.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+    rig.shutdown(None);
+    assert_ne!(rig.run(), Turn::Over);
+    rig.shared.accepted.fetch_sub(1, std::sync::atomic::Ordering::SeqCst);
+    assert_eq!(rig.run(), Turn::Over);
+}
+
+// What is told.
+
+#[test]
+fn deliveries_are_reported_from_start_to_finish() {
+    let mut rig = Rig::new(&[]);
+    rig.produce_all(0..3);
+    rig.deliver();
+    rig.run();
+    let kinds: Vec<_> = rig.events.iter().map(|event| event.kind).filter(|kind| *kind != Kind::Enqueued).collect();
+    let expected =
+        [Kind::DeliveryStarted, Kind::Delivered, Kind::Delivered, Kind::Delivered, Kind::DeliveryFinished];
+    assert_eq!(kinds, expected);
+    assert_eq!(rig.last(Kind::DeliveryStarted).message_count, 3);
+    assert_eq!(rig.last(Kind::DeliveryFinished).message_count, 3);
+    assert_eq!(rig.last(Kind::Delivered).offset, 2);
+}
+
+#[test]
+fn a_stall_is_reported_each_interval_with_the_last_error() {
+    let mut rig = Rig::new(&[("stall_report_interval", "10")]);
+    rig.kafka().refuse_connections = true;
+    rig.produce_all(0..3);
+    rig.advance(100 * SECOND);
+    assert!(rig.tags(Kind::Stalled).is_empty(), "nothing is due, so nothing stalls");
+    rig.deliver();
+    rig.run();
+    for _ in 0..3 {
+        rig.advance(10 * SECOND);
+    }
+    assert_eq!(rig.tags(Kind::Stalled).len(), 3);
+    assert!(rig.last(Kind::Stalled).text.to_string_lossy().contains("no connection"));
+}
+
+#[test]
+fn a_stall_is_not_reported_while_messages_arrive() {
+    let mut rig = Rig::new(&[("stall_report_interval", "10")]);
+    for round in 0..50 {
+        rig.produce_all([round]);
+        rig.deliver();
+        rig.advance(9 * SECOND);
+    }
+    assert!(rig.tags(Kind::Stalled).is_empty());
+}
+
+// Any schedule.
+
+/// Marsaglia's xorshift, so that a seed names a schedule.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 11) % bound
+    }
+}
+
+/// Random calls against a random Kafka; in the end every accepted message must have ended exactly once, what was
+/// delivered must be in the log once and in order, and what surely failed must not be there.
+fn schedule(seed: u64) {
+    let mut dice = Dice(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
+    let mut rig = Rig::new(&[("max_buffer_size", "20"), ("max_queue_size", "30"), ("delivery_threshold", "7")]);
+    let errors = [6, 7, 29, 47, 10, code::QUEUE_FULL];
+    rig.kafka().window.messages = 1 + dice.below(8) as usize;
+    rig.kafka().named = dice.below(2) == 0;
+    rig.kafka().topics.insert(TOPIC.to_owned(), Partitions::Unknown);
+    let mut accepted: HashMap<u64, i32> = HashMap::new();
+    for tag in 0..200 {
+        match dice.below(12) {
+            0 => rig.deliver(),
+            1 => drop(rig.flush()),
+            2 => rig.kafka().release(),
+            3 => rig.kafka().replies.push_back(Reply::Refuse(errors[dice.below(6) as usize])),
+            4 => rig.kafka().replies.push_back(Reply::Hold),
+            5 if dice.below(10) == 0 => rig.kafka().replies.push_back(Reply::Die),
+            6 => rig.kafka().replies.push_back(Reply::Lose(7)),
+            7 => drop(rig.advance(Duration::from_millis(dice.below(3000)))),
+            8 => drop(rig.worker.turn(rig.now)),
+            9 => drop(rig.kafka().topics.insert(TOPIC.to_owned(), Partitions::Known(3))),
+            10 => drop(rig.kafka().poison.insert(tag)),
+            _ => {}
+        }
+        let partition = dice.below(3) as i32;
+        let outcome = match dice.below(2) {
+            0 => rig.produce_to(tag, partition, None),
+            _ => rig.produce_to(tag, PARTITION_ANY, Some(&[partition as u8])),
+        };
+        if outcome.is_ok() {
+            accepted.insert(tag, partition);
+        }
+    }
+    rig.kafka().topics.insert(TOPIC.to_owned(), Partitions::Known(3));
+    if dice.below(3) == 0 {
+        rig.shutdown(Some(Duration::from_secs(dice.below(5))));
+    } else {
+        rig.kafka().replies.clear();
+        rig.shutdown(None);
+    }
+    let mut over = false;
+    for _ in 0..200 {
+        rig.kafka().release();
+        over |= rig.advance(SECOND) == Turn::Over;
+        if over {
+            break;
+        }
+    }
+    assert!(over, "seed {seed}: the shutdown does not end");
+    check(&rig, &accepted, seed);
+}
+
+fn check(rig: &Rig, accepted: &HashMap<u64, i32>, seed: u64) {
+    let mut ends: HashMap<u64, (Kind, Persistence)> = HashMap::new();
+    for event in rig.events.iter().filter(|event| event.kind.is_settlement()) {
+        let twice = ends.insert(event.tag, (event.kind, event.persistence));
+        assert!(twice.is_none(), "seed {seed}: message {} ended twice", event.tag);
+    }
+    for (tag, partition) in accepted {
+        let end = ends.remove(tag);
+        let copies = rig.kafka().tags(TOPIC, *partition).iter().filter(|logged| *logged == tag).count();
+        match end {
+            None => panic!("seed {seed}: message {tag} was lost"),
+            Some((Kind::Delivered, _)) => assert_eq!(copies, 1, "seed {seed}: message {tag}, delivered"),
+            Some((_, Persistence::No)) => assert_eq!(copies, 0, "seed {seed}: message {tag}, not delivered"),
+            Some(_) => assert!(copies <= 1, "seed {seed}: message {tag}, unknown"),
+        }
+    }
+    assert!(ends.is_empty(), "seed {seed}: phantoms {ends:?}");
+    for partition in 0..3 {
+        let tags = rig.kafka().tags(TOPIC, partition);
+        assert!(tags.is_sorted(), "seed {seed}: partition {partition} is out of order: {tags:?}");
+    }
+    let limits = rig.shared.queue.limits();
+    let started: u64 = rig.events.iter().filter(|event| event.kind == Kind::DeliveryStarted).map(|event| event.message_count).sum();
+    let finished: u64 = rig.events.iter().filter(|event| event.kind == Kind::DeliveryFinished).map(|event| event.message_count).sum();
+    assert_eq!(started, finished, "seed {seed}: deliveries without an end");
+    assert_eq!((limits.queue_size(), limits.buffer_size(), limits.charged_bytes()), (0, 0, 0), "seed {seed}");
+}
+
+#[test]
+fn any_schedule_settles_each_message_once_and_in_order() {
+    let seeds = match std::env::var("AP_SEED").ok().and_then(|seed| seed.parse().ok()) {
+        Some(seed) => seed..seed + 1,
+        None => 1..3000,
+    };
+    for seed in seeds {
+        schedule(seed);
+    }
+}
