@@ -1,0 +1,87 @@
+//! include/async_producer.h is what cbindgen makes of src/ffi today. `make header` writes it anew (HEADER=write).
+
+use std::path::Path;
+
+const BANNER: &str = "\
+/*
+ * async_producer: hands messages to Kafka in the background.
+ *
+ * Made by cbindgen from src/ffi; change it there and run `make header`.
+ *
+ *     ap_config_t *config = ap_config_new();
+ *     ap_config_set(config, \"bootstrap.servers\", \"localhost:9092\", NULL, 0);
+ *     ap_config_set(config, \"delivery_threshold\", \"100\", NULL, 0);
+ *     ap_config_set(config, \"delivery_interval\", \"5\", NULL, 0);
+ *     ap_producer_t *producer;
+ *     if (ap_new(config, &producer, errbuf, sizeof errbuf) != AP_OK) ...
+ *     ap_produce(producer, \"greetings\", NULL, 0, \"hello\", 5, 0);
+ *     ap_shutdown(producer, -1);
+ *     ap_free(producer);
+ *     ap_config_free(config);
+ *
+ * Conventions. Functions return ap_status_t (0 = done, negative = error) or a count (negative = that error). Everything
+ * passed in is copied before the call returns. Handles are checked numbers: a NULL, freed or foreign one answers
+ * AP_ERR_INVALID_ARGUMENT and is never followed. Lengths are bytes, times are milliseconds (arguments), microseconds
+ * (durations in events and statistics) or seconds (configuration). No function may be called in a signal handler.
+ */";
+
+/// The part cbindgen cannot make: macros.
+fn macros() -> String {
+    let version = env!("CARGO_PKG_VERSION");
+    let [major, minor, patch] =
+        [env!("CARGO_PKG_VERSION_MAJOR"), env!("CARGO_PKG_VERSION_MINOR"), env!("CARGO_PKG_VERSION_PATCH")];
+    format!(
+        r#"
+/** The version of this header; ap_version() has that of the running library. */
+#define AP_VERSION_MAJOR {major}
+#define AP_VERSION_MINOR {minor}
+#define AP_VERSION_PATCH {patch}
+#define AP_VERSION_NUMBER ((AP_VERSION_MAJOR << 16) | (AP_VERSION_MINOR << 8) | AP_VERSION_PATCH)
+#define AP_VERSION_STRING "{version}"
+
+/** The linkage of every function; define it before the include to override it. */
+#ifndef AP_API
+#  if defined(__GNUC__)
+#    define AP_API extern __attribute__((visibility("default")))
+#  else
+#    define AP_API extern
+#  endif
+#endif
+
+/** ap_message_t.partition: let the partitioner choose. */
+#define AP_PARTITION_ANY (-1)
+
+/** What an ap_message_t starts from: struct_size set, any partition, everything else 0. */
+#define AP_MESSAGE_INIT {{ sizeof(ap_message_t), NULL, NULL, 0, NULL, 0, NULL, 0, NULL, 0, 0, 0, AP_PARTITION_ANY }}
+
+/** What an ap_stats_t starts from: struct_size set, everything else 0. */
+#define AP_STATS_INIT {{ sizeof(ap_stats_t), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }}
+"#
+    )
+}
+
+fn generate() -> String {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let config = cbindgen::Config::from_file(root.join("cbindgen.toml")).expect("cbindgen.toml");
+    let mut text = Vec::new();
+    cbindgen::Builder::new()
+        .with_config(config)
+        .with_header(BANNER)
+        .with_after_include(macros())
+        .with_crate(root)
+        .generate()
+        .expect("cbindgen reads src/ffi")
+        .write(&mut text);
+    String::from_utf8(text).expect("the header is UTF-8")
+}
+
+#[test]
+fn the_committed_header_is_current() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("include/async_producer.h");
+    let wanted = generate();
+    if std::env::var_os("HEADER").is_some_and(|wish| wish == "write") {
+        std::fs::write(&path, &wanted).expect("include/ can be written");
+    }
+    let committed = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(committed == wanted, "include/async_producer.h is not what src/ffi says; run `make header`");
+}
