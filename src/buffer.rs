@@ -23,6 +23,8 @@ pub struct Buffer {
     ready: VecDeque<usize>,
     /// Lanes that may have messages that are not due.
     stirred: Vec<usize>,
+    /// Lanes that pause between attempts.
+    paused: Vec<usize>,
     /// Messages held: on lanes and on their way, with their payload.
     held: usize,
     held_bytes: u64,
@@ -51,6 +53,7 @@ impl Buffer {
             lanes: Vec::new(),
             ready: VecDeque::new(),
             stirred: Vec::new(),
+            paused: Vec::new(),
             held: 0,
             held_bytes: 0,
             idle: 0,
@@ -144,16 +147,25 @@ impl Buffer {
         self.ready.push_back(lane);
     }
 
-    /// Looks at every lane whose pause is over. When the next pause ends.
+    /// A lane pauses before its next window.
+    pub fn pause(&mut self, lane: usize) {
+        self.paused.push(lane);
+    }
+
+    /// Looks at the lanes whose pause is over. When the next pause ends.
     pub fn wake_lanes(&mut self, now: Instant) -> Option<Instant> {
-        let mut next = None;
-        for (number, lane) in self.lanes.iter().enumerate() {
-            match lane.ready_at() {
-                Some(at) if at <= now => self.ready.push_back(number),
-                Some(at) => next = Some(next.map_or(at, |earliest: Instant| earliest.min(at))),
-                None => {}
+        let mut next: Option<Instant> = None;
+        let (lanes, ready) = (&self.lanes, &mut self.ready);
+        self.paused.retain(|lane| match lanes[*lane].ready_at() {
+            Some(at) if at > now => {
+                next = Some(next.map_or(at, |earliest| earliest.min(at)));
+                true
             }
-        }
+            _ => {
+                ready.push_back(*lane);
+                false
+            }
+        });
         next
     }
 

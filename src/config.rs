@@ -1,10 +1,11 @@
 //! A configuration under construction: the producer's own properties and librdkafka's.
 
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::error::{Error, Result, Status};
 use crate::event::{Event, Mask};
+use crate::fork;
 use crate::observer::Observer;
 use crate::settings::Settings;
 use crate::transport::kafka::Properties;
@@ -47,16 +48,15 @@ impl Config {
     }
 
     pub fn set(&self, key: &str, value: &str) -> Result<()> {
-        set(&mut self.lock(), key, value)
+        self.with(|draft| set(draft, key, value))
     }
 
     /// The effective value, secrets masked.
     pub fn get(&self, key: &str) -> Result<String> {
-        let draft = self.lock();
-        match draft.settings.get(key) {
+        self.with(|draft| match draft.settings.get(key) {
             Some(value) => Ok(value),
             None => draft.properties.get(key),
-        }
+        })
     }
 
     /// Sets the properties of a file; all of them or none.
@@ -64,41 +64,47 @@ impl Config {
         let name = path.display();
         let text = std::fs::read_to_string(path)
             .map_err(|error| Error::config(format!("{name}: cannot be read: {error}")))?;
-        let mut draft = self.lock();
-        let mut changed = draft.clone();
-        for (number, line) in text.lines().enumerate() {
-            let line = line.trim();
-            if line.is_empty() || line.starts_with('#') {
-                continue;
+        self.with(|draft| {
+            let mut changed = draft.clone();
+            for (number, line) in text.lines().enumerate() {
+                set_line(&mut changed, line.trim())
+                    .map_err(|error| Error::new(error.status, format!("{name}:{}: {}", number + 1, error.text)))?;
             }
-            let place = |error: Error| Error::new(error.status, format!("{name}:{}: {}", number + 1, error.text));
-            let (key, value) = line
-                .split_once('=')
-                .ok_or_else(|| place(Error::config(format!("\"{}\" is not of the form key=value", clip(line)))))?;
-            set(&mut changed, key.trim(), value.trim()).map_err(place)?;
-        }
-        *draft = changed;
-        Ok(())
+            *draft = changed;
+            Ok(())
+        })
     }
 
     pub fn set_observer(&self, mask: Mask, observer: impl Observer + 'static) {
-        let mut draft = self.lock();
-        draft.mask = mask;
-        let replaced = std::mem::replace(&mut draft.observer, Arc::new(observer));
-        drop(draft);
+        let replaced = self.with(|draft| {
+            draft.mask = mask;
+            std::mem::replace(&mut draft.observer, Arc::new(observer))
+        });
         // It may run the program's destructor: not under our lock.
         drop(replaced);
     }
 
     /// What a producer is made from, checked as a whole.
     pub fn blueprint(&self) -> Result<Blueprint> {
-        let draft = self.lock();
-        draft.settings.check()?;
-        Ok(draft.clone())
+        self.with(|draft| {
+            draft.settings.check()?;
+            Ok(draft.clone())
+        })
     }
 
-    fn lock(&self) -> MutexGuard<'_, Blueprint> {
-        self.draft.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Not while the process forks: a child must not inherit the lock locked.
+    fn with<T>(&self, body: impl FnOnce(&mut Blueprint) -> T) -> T {
+        fork::exclude(|| body(&mut self.draft.lock().unwrap_or_else(PoisonError::into_inner)))
+    }
+}
+
+fn set_line(draft: &mut Blueprint, line: &str) -> Result<()> {
+    if line.is_empty() || line.starts_with('#') {
+        return Ok(());
+    }
+    match line.split_once('=') {
+        Some((key, value)) => set(draft, key.trim(), value.trim()),
+        None => Err(Error::config(format!("\"{}\" is not of the form key=value", clip(line)))),
     }
 }
 

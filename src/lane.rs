@@ -168,10 +168,11 @@ impl Lane {
         let (mut counted, mut exhausted) = (false, false);
         // More failures than retries: the window was called back because no answer came in time.
         let given_up = max_retries.is_some_and(|most| self.failures > most);
-        for (parcel, verdict) in returned {
+        for (mut parcel, verdict) in returned {
             match remedy(verdict.error) {
                 Remedy::Resend | Remedy::Retry if given_up => {
                     exhausted = true;
+                    parcel.attempts = parcel.attempts.max(self.failures);
                     outcome.failed.push((parcel, Verdict { error: code::TIMED_OUT, text: None, ..verdict }));
                 }
                 Remedy::Fail => outcome.failed.push((parcel, verdict)),

@@ -42,6 +42,8 @@ pub struct Producer {
     /// The process this belongs to, counted in forks.
     generation: u32,
     running: AtomicBool,
+    /// It is being freed: those who wait in it are sent away.
+    interrupted: AtomicBool,
     threads: Mutex<Threads>,
 }
 
@@ -75,6 +77,7 @@ impl Producer {
             max_message_bytes: blueprint.properties.max_message_bytes(),
             generation: fork::generation(),
             running: AtomicBool::new(false),
+            interrupted: AtomicBool::new(false),
             threads: Mutex::default(),
             blueprint,
             shared,
@@ -120,14 +123,15 @@ impl Producer {
             Phase::Closed => return Err(Status::ShutDown.into()),
             Phase::Broken => return Err(Status::Internal.into()),
         }
-        if self.shared.phase() == Phase::Open {
-            self.ensure_running()?;
+        if self.shared.is_settled() {
+            return Ok(());
         }
         let answer = Arc::new(Answer::default());
         self.shared.inbox.request(Request::Flush(answer.clone()));
         self.shared.parker.unpark();
         let done = || answer.get().is_some() || self.shared.phase() >= Phase::Closed;
         match self.shared.lounge.wait(deadline_after(timeout), done) {
+            Ended::Woken if self.interrupted.load(SeqCst) => Err(Error::invalid("the producer was freed meanwhile")),
             Ended::TimedOut | Ended::Woken => Err(Status::TimedOut.into()),
             Ended::Done => match answer.get() {
                 Some(0) => Ok(()),
@@ -217,6 +221,7 @@ impl Producer {
     /// Sends away every call of another thread that waits in here: the producer is about to be freed.
     pub fn interrupt(&self) {
         if !self.is_inherited() {
+            self.interrupted.store(true, SeqCst);
             self.begin_shutdown(Some(Instant::now()));
             self.wake();
         }
@@ -342,4 +347,35 @@ fn refuse_in_callback() -> Result<()> {
 fn deadline_after(timeout: Option<Duration>) -> Option<Instant> {
     // A time too far to be represented is no limit.
     timeout.and_then(|timeout| Instant::now().checked_add(timeout))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Mask;
+    use crate::settings::Settings;
+    use crate::transport::Transport;
+
+    /// A transport with a defect.
+    struct Defective;
+
+    impl Connector for Defective {
+        fn connect(&mut self) -> Result<Box<dyn Transport>> {
+            panic!("a defect, on purpose")
+        }
+    }
+
+    #[test]
+    fn a_defect_of_the_worker_is_contained_and_told() {
+        let outbox = Arc::new(Outbox::new(Mask::from_bits(Kind::Error.bit()).expect("a bit"), None));
+        let shared = Arc::new(Shared::new(Settings::default(), outbox.clone()));
+        shared.accept(&Draft { topic: c"t", ..Draft::default() }).expect("room");
+        shared.inbox.deliver();
+        work(shared.clone(), Box::new(Defective));
+        assert_eq!(shared.phase(), Phase::Broken);
+        assert_eq!(shared.accept(&Draft { topic: c"t", ..Draft::default() }), Err(Status::Internal));
+        let mut events = std::collections::VecDeque::new();
+        assert!(outbox.take(None, 9, &mut events), "those who wait for events are told");
+        assert_eq!(events[0].status, Status::Internal.code());
+    }
 }

@@ -2,11 +2,14 @@
 
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 
 use crate::limits::{Bounds, Limits, Place, Release, Size};
 use crate::message::Message;
 use crate::turnstile::Turnstile;
+
+/// Places in a channel whose memory is taken in advance: 1.5 MB.
+const MOST_PREALLOCATED: usize = 1 << 16;
 
 pub struct Queue {
     limits: Limits,
@@ -17,8 +20,10 @@ pub struct Queue {
 
 impl Queue {
     pub fn new(bounds: Bounds) -> Queue {
-        // The limits admit no more than this, so a send never waits.
-        let (sender, receiver) = bounded((bounds.max_queue_size + bounds.max_buffer_size) as usize);
+        // The limits admit no more than this, so a send never waits and the channel is bounded whichever kind it is. The
+        // bounded kind takes its memory at once, which is too much for the largest limits.
+        let capacity = (bounds.max_queue_size + bounds.max_buffer_size) as usize;
+        let (sender, receiver) = if capacity <= MOST_PREALLOCATED { bounded(capacity) } else { unbounded() };
         Queue { limits: Limits::new(bounds), turnstile: Turnstile::default(), sender, receiver }
     }
 

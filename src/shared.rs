@@ -45,6 +45,8 @@ pub struct Shared {
     pub counters: Counters,
     /// Messages ever accepted. Compared with what the worker took, it says whether a caller is still on the way in.
     pub accepted: AtomicU64,
+    /// Messages settled whose events can be read.
+    pub settled: AtomicU64,
     phase: AtomicU8,
 }
 
@@ -59,6 +61,7 @@ impl Shared {
             parker: Arc::default(),
             counters: Counters::default(),
             accepted: AtomicU64::new(0),
+            settled: AtomicU64::new(0),
             phase: AtomicU8::new(Phase::Open as u8),
         }
     }
@@ -70,6 +73,12 @@ impl Shared {
             2 => Phase::Closed,
             _ => Phase::Broken,
         }
+    }
+
+    /// Whether everything accepted before the call is settled.
+    pub fn is_settled(&self) -> bool {
+        let accepted = self.accepted.load(SeqCst);
+        self.settled.load(SeqCst) >= accepted
     }
 
     pub fn advance(&self, phase: Phase) {

@@ -2,7 +2,7 @@
 
 #![allow(unsafe_code)]
 
-use std::ffi::c_void;
+use std::ffi::{CStr, c_void};
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::thread::JoinHandle;
@@ -29,7 +29,7 @@ pub struct BareThread {
 /// It runs foreign code, and foreign code may end its thread: CPython before 3.14 calls pthread_exit in a callback at
 /// interpreter exit. In a std::thread that meets a catch_unwind and aborts the process; here it unwinds through plain
 /// frames. `body` must keep nothing with a destructor in its own frame while it calls out; `context` is where it lives.
-pub fn spawn_bare<T: Send + 'static>(context: Box<T>, body: fn(&mut T)) -> io::Result<BareThread> {
+pub fn spawn_bare<T: Send + 'static>(name: &CStr, context: Box<T>, body: fn(&mut T)) -> io::Result<BareThread> {
     struct Start<T> {
         context: Box<T>,
         body: fn(&mut T),
@@ -54,6 +54,8 @@ pub fn spawn_bare<T: Send + 'static>(context: Box<T>, body: fn(&mut T)) -> io::R
         drop(unsafe { Box::from_raw(start) });
         return Err(io::Error::from_raw_os_error(failed));
     }
+    // SAFETY: a thread that is not joined yet; names of at most 15 characters.
+    unsafe { libc::pthread_setname_np(id, name.as_ptr()) };
     Ok(BareThread { id })
 }
 

@@ -115,7 +115,7 @@ impl Worker {
         for request in self.shared.inbox.take_requests() {
             match request {
                 Request::Flush(answer) => self.flush(answer, now),
-                Request::Clear(answer) => self.clear(&answer),
+                Request::Clear(answer) => self.clear(answer, now),
             }
         }
         if let Some(closing) = self.shared.inbox.closing() {
@@ -134,7 +134,6 @@ impl Worker {
         self.deliver_all(now);
         let unseen = self.credit as u64;
         self.desk.await_settlement(answer, self.buffer.next_sequence() + unseen, self.buffer.held() as u64 + unseen);
-        self.shared.lounge.announce();
     }
 
     /// Takes messages from the queue while the buffer has room. Whether there is more to take.

@@ -65,7 +65,7 @@ pub unsafe extern "C" fn ap_config_set(
     guard_text(errbuf, errbuf_len, || {
         let config = pin(config)?;
         let key = unsafe { input::text("key", key) }?;
-        let value = unsafe { input::text("value", value) }?;
+        let value = unsafe { input::text(key, value) }?;
         config.set(key, value)
     })
 }

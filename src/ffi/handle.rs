@@ -110,7 +110,7 @@ impl<T: Send + Sync + 'static> Registry<T> {
     /// Takes an object in. `None`: there is no slot left.
     pub(super) fn insert(&'static self, object: T) -> Option<Handle> {
         watch_forks();
-        let number = self.free_slot()?;
+        let number = fork::exclude(|| self.free_slot())?; // A child must not inherit the lock locked.
         let slot = self.slot(number)?;
         slot.object.store(Box::into_raw(Box::new(object)), SeqCst);
         let generation = slot.generation.fetch_add(1, SeqCst) + 1;
@@ -152,7 +152,7 @@ impl<T: Send + Sync + 'static> Registry<T> {
         }
         drop(guard);
         slot.object.store(ptr::null_mut(), SeqCst);
-        self.free.lock().unwrap_or_else(PoisonError::into_inner).push(handle.slot());
+        fork::exclude(|| self.free.lock().unwrap_or_else(PoisonError::into_inner).push(handle.slot()));
         // SAFETY: made by Box::into_raw; no pin is left.
         Some(*unsafe { Box::from_raw(object) })
     }

@@ -23,7 +23,7 @@ unsafe fn string<'a>(name: &str, text: *const c_char) -> Result<&'a CStr> {
 /// As [`string`].
 pub(super) unsafe fn text<'a>(name: &str, text: *const c_char) -> Result<&'a str> {
     let text = unsafe { string(name, text) }?;
-    text.to_str().map_err(|_| Error::config(format!("{name} \"{}\" is not UTF-8", text.to_string_lossy())))
+    text.to_str().map_err(|_| Error::config(format!("{name}: the text is not UTF-8, which is what is allowed")))
 }
 
 /// # Safety

@@ -1,5 +1,6 @@
 //! The end: everything is settled, or dropped at the deadline.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::error::Status;
@@ -60,27 +61,18 @@ impl Worker {
     }
 
     /// Drops what is not on its way and was accepted before the call.
-    pub(super) fn clear(&mut self, answer: &Answer) {
-        let now = Instant::now();
-        let queued = self.shared.queue.len();
-        let stowed = self.stowed.take();
-        for message in stowed.into_iter() {
-            self.insert(message, None, now);
-        }
-        for _ in 0..queued {
-            let Some(message) = self.pop() else { break };
+    pub(super) fn clear(&mut self, answer: Arc<Answer>, now: Instant) {
+        for _ in 0..self.shared.queue.len() + usize::from(self.stowed.is_some()) {
+            let Some(message) = self.stowed.take().or_else(|| self.pop()) else { break };
             self.insert(message, None, now);
         }
         self.credit = 0;
-        answer.give(self.drop_what_waits(Status::Undelivered));
-        self.shared.lounge.announce();
+        let count = self.drop_what_waits(Status::Undelivered);
+        self.desk.answer(answer, count);
     }
 
     fn take_everything(&mut self, now: Instant) {
-        if let Some(message) = self.stowed.take() {
-            self.insert(message, None, now);
-        }
-        while let Some(message) = self.pop() {
+        while let Some(message) = self.stowed.take().or_else(|| self.pop()) {
             self.insert(message, None, now);
         }
     }

@@ -1,7 +1,7 @@
 //! Settlement: each message ends exactly once, as delivered, failed or dropped.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 use std::time::Instant;
 
 use crate::clock;
@@ -20,6 +20,8 @@ pub(super) struct Desk {
     events: Vec<Event>,
     release: Release,
     awaited: Vec<Awaited>,
+    answers: Vec<(Arc<Answer>, u64)>,
+    settled: u64,
 }
 
 /// A flush that waits for everything accepted before it.
@@ -39,26 +41,30 @@ impl Desk {
     /// Answers when `left` messages with numbers below `before` are settled.
     pub(super) fn await_settlement(&mut self, answer: Arc<Answer>, before: u64, left: u64) {
         if left == 0 {
-            answer.give(0);
+            self.answer(answer, 0);
         } else {
             self.awaited.push(Awaited { answer, before, left, undelivered: 0 });
         }
     }
 
-    /// Counts a settled message. Whether somebody has an answer now.
-    fn count(&mut self, sequence: u64, delivered: bool) -> bool {
-        let before = self.awaited.len();
+    /// Answers a caller once the events of this turn can be read.
+    pub(super) fn answer(&mut self, answer: Arc<Answer>, count: u64) {
+        self.answers.push((answer, count));
+    }
+
+    /// Counts a settled message.
+    fn count(&mut self, sequence: u64, delivered: bool) {
+        let answers = &mut self.answers;
         self.awaited.retain_mut(|awaited| {
             if sequence < awaited.before {
                 awaited.left -= 1;
                 awaited.undelivered += u64::from(!delivered);
             }
             if awaited.left == 0 {
-                awaited.answer.give(awaited.undelivered);
+                answers.push((awaited.answer.clone(), awaited.undelivered));
             }
             awaited.left > 0
         });
-        self.awaited.len() != before
     }
 }
 
@@ -98,8 +104,10 @@ impl Worker {
     /// Every due message of a lane fails with an error of its topic.
     pub(super) fn refuse(&mut self, lane: usize, error: i32, now: Instant) {
         let text: Option<Box<str>> = Some(self.watch.explain(error).into());
+        let failures = self.buffer.lane(lane).failures();
         while self.buffer.lane(lane).due() > 0 {
-            let Some((parcel, _)) = self.buffer.lane(lane).pop() else { break };
+            let Some((mut parcel, _)) = self.buffer.lane(lane).pop() else { break };
+            parcel.attempts = parcel.attempts.max(failures);
             let partition = parcel.message.partition();
             let verdict =
                 Verdict { error, persistence: Persistence::No, partition, offset: -1, text: text.clone() };
@@ -117,6 +125,9 @@ impl Worker {
         let (max_retries, backoff) = (settings.max_retries, settings.retry_backoff);
         let attempt = self.buffer.lane(lane).failures() + 1;
         if let Some(outcome) = self.buffer.lane(lane).finish(max_retries, backoff, now) {
+            if !outcome.pause.is_zero() {
+                self.buffer.pause(lane);
+            }
             for (parcel, verdict) in outcome.failed {
                 self.watch.progress(now);
                 self.settle(parcel, Kind::Failed, status_of(&verdict), &verdict);
@@ -139,9 +150,8 @@ impl Worker {
         let delivered = kind == Kind::Delivered;
         self.tally(kind, verdict);
         self.buffer.forget(&parcel.message);
-        if self.desk.count(parcel.sequence, delivered) {
-            self.shared.lounge.announce();
-        }
+        self.desk.settled += 1;
+        self.desk.count(parcel.sequence, delivered);
         let (delivery, attempts) = (parcel.delivery, parcel.attempts);
         if self.shared.outbox.wants(kind) {
             self.desk.tell(settlement_event(parcel, kind, status, verdict));
@@ -204,11 +214,18 @@ impl Worker {
         self.desk.tell(event);
     }
 
-    /// Gives out what the turn brought: places in the limits, and events.
+    /// Gives out what the turn brought: places in the limits, events, and then the answers of those who waited for them.
     pub(super) fn hand_out(&mut self) {
         self.shared.queue.release(std::mem::take(&mut self.desk.release));
         if !self.desk.events.is_empty() {
             self.shared.outbox.post_all(self.desk.events.drain(..));
+        }
+        self.shared.settled.fetch_add(std::mem::take(&mut self.desk.settled), SeqCst);
+        if !self.desk.answers.is_empty() {
+            for (answer, count) in self.desk.answers.drain(..) {
+                answer.give(count);
+            }
+            self.shared.lounge.announce();
         }
     }
 }

@@ -345,6 +345,14 @@ mod tests {
     }
 
     #[test]
+    fn the_build_has_what_the_readme_says() {
+        let features = Properties::new().get("builtin.features").expect("always there");
+        for feature in ["gzip", "snappy", "lz4", "zstd", "ssl", "sasl_plain", "sasl_scram", "sasl_oauthbearer"] {
+            assert!(features.split(',').any(|built_in| built_in == feature), "{feature} is not in {features}");
+        }
+    }
+
+    #[test]
     fn mistakes_are_named() {
         for (key, value) in [("linger.ms", "soon"), ("acks", "7777"), ("compression.codec", "rar"), ("partitioner", "dice")] {
             let error = with(&[(key, value)]).err().expect(key);
