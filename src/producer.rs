@@ -185,12 +185,14 @@ impl Producer {
         refuse_in_callback()?;
         let deadline = deadline_after(timeout);
         self.begin_shutdown(deadline);
-        let settled = self.shared.lounge.wait_through(deadline.map(|time| time + GRACE), || self.is_ended());
+        let latest = deadline.map(|time| time + GRACE);
+        let settled = self.shared.lounge.wait_through(latest, || self.is_ended());
         if self.shared.phase() == Phase::Broken {
             return Err(Status::Internal.into());
         }
+        // The callback has told everything when the call returns, unless it is slow.
         if self.shared.settings.event_mode == EventMode::Callback {
-            self.shared.outbox.drained(deadline.unwrap_or_else(|| Instant::now() + READING_TIME));
+            self.shared.outbox.drained(latest.unwrap_or_else(|| Instant::now() + READING_TIME));
         }
         if settled { self.verdict() } else { Err(Status::Undelivered.into()) }
     }
