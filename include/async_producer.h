@@ -748,9 +748,9 @@ int64_t ap_produce_batch(struct ap_producer_t *producer,
  * Threads:   any thread. Reads the files the TLS properties name; does not wait for the network.
  * Returns:   AP_OK                    *producer is set
  *            AP_ERR_INVALID_ARGUMENT  not a configuration, or a NULL as above; *producer is NULL where it can be
- *            AP_ERR_CONFIG            bootstrap.servers is missing, or properties contradict each other: errbuf names them
- *            AP_ERR_CLIENT            a Kafka client cannot be made from the configuration (a TLS file cannot be read,
- *                                     no threads or descriptors left): errbuf has the reason
+ *            AP_ERR_CONFIG            bootstrap.servers is missing, properties contradict each other, or a TLS file
+ *                                     cannot be read: errbuf names them
+ *            AP_ERR_CLIENT            a Kafka client cannot be made (no threads or descriptors left): errbuf has the reason
  *            AP_ERR_NO_MEMORY, AP_ERR_INTERNAL
  * Since:     0.1.0
  */

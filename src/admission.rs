@@ -63,7 +63,6 @@ impl Shared {
         let event = Event {
             status: status.code(),
             tag: draft.tag,
-            partition: draft.partition,
             queue_size: limits.queue_size(),
             max_queue_size: limits.bounds().max_queue_size,
             buffer_size: limits.buffer_size(),

@@ -94,7 +94,13 @@ impl Buffer {
     }
 
     /// Takes a message in. `delivery` is the one it belongs to where it is due at once.
-    pub fn insert(&mut self, message: Message, delivery: Option<usize>, transport: Option<&mut dyn Transport>, now: Instant) {
+    pub fn insert(
+        &mut self,
+        message: Message,
+        delivery: Option<usize>,
+        transport: Option<&mut dyn Transport>,
+        now: Instant,
+    ) {
         self.held += 1;
         self.held_bytes += message.payload_len();
         self.idle += usize::from(delivery.is_none());
@@ -174,7 +180,7 @@ impl Buffer {
         let mut refused = Vec::new();
         for topic in 0..self.topics.len() {
             let unrouted = self.topics[topic].unrouted;
-            if self.lanes[unrouted].due() == 0 {
+            if !self.lanes[unrouted].is_ready(now) {
                 continue;
             }
             if let Partitions::Refused(code) = self.ask(topic, transport, now)
@@ -245,7 +251,13 @@ impl Buffer {
     }
 
     /// The lane a message belongs on, where that can be known.
-    fn target(&mut self, topic: usize, message: &Message, transport: Option<&mut dyn Transport>, now: Instant) -> Option<usize> {
+    fn target(
+        &mut self,
+        topic: usize,
+        message: &Message,
+        transport: Option<&mut dyn Transport>,
+        now: Instant,
+    ) -> Option<usize> {
         if message.partition() != PARTITION_ANY {
             return Some(self.lane_of(topic, message.partition()));
         }

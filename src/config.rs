@@ -62,8 +62,8 @@ impl Config {
     /// Sets the properties of a file; all of them or none.
     pub fn load(&self, path: &Path) -> Result<()> {
         let name = path.display();
-        let text = std::fs::read_to_string(path)
-            .map_err(|error| Error::config(format!("{name}: cannot be read: {error}")))?;
+        let text =
+            std::fs::read_to_string(path).map_err(|error| Error::config(format!("{name}: cannot be read: {error}")))?;
         self.with(|draft| {
             let mut changed = draft.clone();
             for (number, line) in text.lines().enumerate() {

@@ -101,6 +101,18 @@ impl Lane {
         self.failures += 1;
     }
 
+    pub fn forget_failures(&mut self) {
+        self.failures = 0;
+    }
+
+    /// An attempt failed: the next may be made after a pause, which is answered.
+    pub fn postpone(&mut self, backoff: Duration, now: Instant) -> Duration {
+        self.failures += 1;
+        let pause = pause(backoff, self.failures);
+        self.not_before = Some(now + pause);
+        pause
+    }
+
     pub fn is_idle(&self) -> bool {
         self.due == 0 && self.in_flight == 0
     }
@@ -200,9 +212,7 @@ impl Lane {
         if exhausted {
             self.failures = 0;
         } else if counted {
-            self.failures += 1;
-            outcome.pause = pause(backoff, self.failures);
-            self.not_before = Some(now + outcome.pause);
+            outcome.pause = self.postpone(backoff, now);
         }
         self.due += again.len();
         for parcel in again.into_iter().rev() {

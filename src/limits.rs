@@ -253,7 +253,8 @@ mod tests {
     fn exact_under_many_threads() {
         let limits = limits(10, 5, 1000, 0);
         let accepted: usize = std::thread::scope(|scope| {
-            let threads: Vec<_> = (0..16).map(|_| scope.spawn(|| (0..200).filter_map(|_| limits.admit(SMALL)).count())).collect();
+            let threads: Vec<_> =
+                (0..16).map(|_| scope.spawn(|| (0..200).filter_map(|_| limits.admit(SMALL)).count())).collect();
             threads.into_iter().map(|thread| thread.join().expect("no panic")).sum()
         });
         assert_eq!(accepted, 15);

@@ -67,7 +67,10 @@ impl Draft<'_> {
     pub fn check(&self) -> Result<()> {
         check_topic(self.topic.to_bytes())?;
         if self.partition < PARTITION_ANY {
-            return Err(Error::invalid(format!("partition {} is negative; -1 lets the partitioner choose", self.partition)));
+            return Err(Error::invalid(format!(
+                "partition {} is negative; -1 lets the partitioner choose",
+                self.partition
+            )));
         }
         if self.timestamp_ms < 0 {
             return Err(Error::invalid(format!("timestamp_ms {} is before 1970", self.timestamp_ms)));
@@ -147,7 +150,12 @@ const META: usize = 48;
 
 impl Message {
     /// Copies a draft. `timestamp_ms` and `accepted_at_us` are the time of the call, on the wall and the monotonic clock.
-    pub fn copy(draft: &Draft, place: Place, timestamp_ms: i64, accepted_at_us: u64) -> std::result::Result<Message, Status> {
+    pub fn copy(
+        draft: &Draft,
+        place: Place,
+        timestamp_ms: i64,
+        accepted_at_us: u64,
+    ) -> std::result::Result<Message, Status> {
         let mut block = Vec::new();
         block.try_reserve_exact(draft.block_len()).map_err(|_| Status::NoMemory)?;
         block.extend_from_slice(&draft.tag.to_ne_bytes());

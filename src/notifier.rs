@@ -26,9 +26,14 @@ pub struct Notifier {
 impl Notifier {
     /// Callback mode: starts the thread. It ends when the outbox is closed and empty.
     pub fn start(&self) -> io::Result<BareThread> {
-        let reading = Reading { notifier: self.clone(), chunk: VecDeque::with_capacity(CHUNK), release: Release::default() };
+        let reading =
+            Reading { notifier: self.clone(), chunk: VecDeque::with_capacity(CHUNK), release: Release::default() };
         // `ap_wake` is for those who poll: it ends a step here too, and the next one begins.
-        sys::spawn_bare(c"ap-notifier", Box::new(reading), |reading| while reading.step(None, CHUNK) > 0 || !reading.is_over() {})
+        sys::spawn_bare(
+            c"ap-notifier",
+            Box::new(reading),
+            |reading| while reading.step(None, CHUNK) > 0 || !reading.is_over() {},
+        )
     }
 
     /// Poll mode: runs the callback here for at most `most` events, waiting for the first until the deadline.

@@ -40,7 +40,14 @@ struct State {
 
 impl Outbox {
     pub fn new(mask: Mask, bell: Option<Bell>) -> Outbox {
-        Outbox { mask, state: Mutex::default(), changed: Condvar::new(), bell, unread: AtomicU64::new(0), discarded: AtomicBool::new(false) }
+        Outbox {
+            mask,
+            state: Mutex::default(),
+            changed: Condvar::new(),
+            bell,
+            unread: AtomicU64::new(0),
+            discarded: AtomicBool::new(false),
+        }
     }
 
     pub fn wants(&self, kind: Kind) -> bool {

@@ -43,9 +43,16 @@ pub struct Verdict {
 pub enum Notice {
     Settled(Parcel, Verdict),
     /// An error of the client. After a fatal one it accepts nothing any more.
-    Error { code: i32, text: String, fatal: bool },
+    Error {
+        code: i32,
+        text: String,
+        fatal: bool,
+    },
     /// A log line and its syslog level.
-    Log { level: i32, text: String },
+    Log {
+        level: i32,
+        text: String,
+    },
     /// Statistics as JSON.
     Stats(Box<[u8]>),
 }

@@ -26,7 +26,12 @@ impl Turnstile {
     }
 
     /// Lines up and tries until it works, `give_up` says so, or the deadline passes.
-    pub fn wait<T>(&self, deadline: Instant, mut attempt: impl FnMut() -> Option<T>, give_up: impl Fn() -> bool) -> Option<T> {
+    pub fn wait<T>(
+        &self,
+        deadline: Instant,
+        mut attempt: impl FnMut() -> Option<T>,
+        give_up: impl Fn() -> bool,
+    ) -> Option<T> {
         self.waiting.fetch_add(1, SeqCst);
         let mut line = self.lock();
         let ticket = line.next_ticket;

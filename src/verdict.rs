@@ -58,6 +58,7 @@ pub fn remedy(error: i32) -> Remedy {
         // MSG_SIZE_TOO_LARGE, RECORD_LIST_TOO_LARGE 18
         code::MSG_SIZE_TOO_LARGE | 18 => Remedy::Shrink,
         code::QUEUE_FULL
+        | code::MSG_TIMED_OUT // Where the program set message.timeout.ms, that is the time of an attempt.
         | code::RETRY
         | code::GAPLESS_GUARANTEE
         | code::TRANSPORT

@@ -224,7 +224,7 @@ impl Worker {
         }
         let Some(transport) = self.link.transport() else { return };
         for (lane, error) in self.buffer.route(transport, now) {
-            self.refuse(lane, error, now);
+            self.refuse_or_retry(lane, error, now);
         }
         let Some(transport) = self.link.transport() else { return };
         let most = transport.window();

@@ -20,7 +20,11 @@ pub(super) fn guard_status(body: impl FnOnce() -> Result<(), Error>) -> ap_statu
 }
 
 /// For functions that answer a status and write the reason into the caller's buffer.
-pub(super) fn guard_text(errbuf: *mut c_char, errbuf_len: usize, body: impl FnOnce() -> Result<(), Error>) -> ap_status_t {
+pub(super) fn guard_text(
+    errbuf: *mut c_char,
+    errbuf_len: usize,
+    body: impl FnOnce() -> Result<(), Error>,
+) -> ap_status_t {
     let outcome = catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|_| Err(Status::Internal.into()));
     let (status, text) = match &outcome {
         Ok(()) => (Status::Ok, ""),

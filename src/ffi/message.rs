@@ -107,10 +107,7 @@ pub unsafe extern "C" fn ap_produce(
 ///                                      AP_PARTITION_ANY, a negative timestamp, a header without a name
 /// Since:     0.1.0
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ap_produce_message(
-    producer: *mut ap_producer_t,
-    message: *const ap_message_t,
-) -> ap_status_t {
+pub unsafe extern "C" fn ap_produce_message(producer: *mut ap_producer_t, message: *const ap_message_t) -> ap_status_t {
     guard_status(|| {
         let producer = pin(producer)?;
         let message = unsafe { input::read_message(message) }?;

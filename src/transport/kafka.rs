@@ -128,7 +128,8 @@ impl Kafka {
         if let Err((error, text)) = refusal
             && let Some(parcel) = self.slab.remove(ticket)
         {
-            let verdict = Verdict { error, persistence: Persistence::No, partition, offset: -1, text: Some(text.into()) };
+            let verdict =
+                Verdict { error, persistence: Persistence::No, partition, offset: -1, text: Some(text.into()) };
             self.local.push(Notice::Settled(parcel, verdict));
         }
     }
@@ -242,7 +243,7 @@ impl Transport for Kafka {
     fn purge(&mut self) {
         let flags = rd::RD_KAFKA_PURGE_F_QUEUE | rd::RD_KAFKA_PURGE_F_INFLIGHT | rd::RD_KAFKA_PURGE_F_NON_BLOCKING;
         // SAFETY: a live client.
-        unsafe { raw::rd_kafka_purge(self.client, flags as i32) };
+        unsafe { raw::rd_kafka_purge(self.client, flags) };
     }
 
     fn in_flight(&self) -> usize {

@@ -78,7 +78,11 @@ impl Default for Script {
 impl Script {
     /// The tags in the log of a partition, in order.
     pub fn tags(&self, topic: &CStr, partition: i32) -> Vec<u64> {
-        self.log.iter().filter(|(name, number, _)| &**name == topic && *number == partition).map(|(.., tag)| *tag).collect()
+        self.log
+            .iter()
+            .filter(|(name, number, _)| **name == *topic && *number == partition)
+            .map(|(.., tag)| *tag)
+            .collect()
     }
 
     pub fn report(&mut self, notice: Notice) {

@@ -22,10 +22,16 @@ pub(super) struct Link {
 }
 
 enum State {
-    Down { failures: u32, retry_at: Option<Instant> },
+    Down {
+        failures: u32,
+        retry_at: Option<Instant>,
+    },
     Up(Box<dyn Transport>),
     /// Nothing is sent any more; what was sent is awaited until the time.
-    Leaving { transport: Box<dyn Transport>, until: Instant },
+    Leaving {
+        transport: Box<dyn Transport>,
+        until: Instant,
+    },
 }
 
 impl Link {

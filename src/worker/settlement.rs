@@ -101,18 +101,32 @@ impl Worker {
         self.judge(parcel, verdict, now);
     }
 
-    /// Every due message of a lane fails with an error of its topic.
-    pub(super) fn refuse(&mut self, lane: usize, error: i32, now: Instant) {
-        let text: Option<Box<str>> = Some(self.watch.explain(error).into());
+    /// A topic's partitions could not be found out. Where only the time of the attempt has passed, there may be another.
+    pub(super) fn refuse_or_retry(&mut self, lane: usize, error: i32, now: Instant) {
+        let settings = &self.shared.settings;
+        let (max_retries, backoff) = (settings.max_retries, settings.retry_backoff);
         let failures = self.buffer.lane(lane).failures();
+        if error != code::MSG_TIMED_OUT || max_retries.is_some_and(|most| failures >= most) {
+            self.refuse(lane, error, failures + 1, now);
+            return;
+        }
+        let pause = self.buffer.lane(lane).postpone(backoff, now);
+        self.buffer.pause(lane);
+        let count = self.buffer.lane(lane).due() as u64;
+        self.report_retry(lane, count, failures + 1, pause.as_micros() as u64, None);
+    }
+
+    /// Every due message of a lane fails with an error of its topic.
+    pub(super) fn refuse(&mut self, lane: usize, error: i32, attempts: u32, now: Instant) {
+        let text: Option<Box<str>> = Some(self.watch.explain(error).into());
+        self.buffer.lane(lane).forget_failures();
         while self.buffer.lane(lane).due() > 0 {
             let Some((mut parcel, _)) = self.buffer.lane(lane).pop() else { break };
-            parcel.attempts = parcel.attempts.max(failures);
+            parcel.attempts = parcel.attempts.max(attempts);
             let partition = parcel.message.partition();
-            let verdict =
-                Verdict { error, persistence: Persistence::No, partition, offset: -1, text: text.clone() };
+            let verdict = Verdict { error, persistence: Persistence::No, partition, offset: -1, text: text.clone() };
             self.watch.progress(now);
-            self.settle(parcel, Kind::Failed, Status::Undelivered, &verdict);
+            self.settle(parcel, Kind::Failed, status_of(&verdict), &verdict);
         }
     }
 
@@ -196,7 +210,14 @@ impl Worker {
         }
     }
 
-    pub(super) fn report_retry(&mut self, lane: usize, count: u64, attempt: u32, pause_us: u64, reason: Option<&Verdict>) {
+    pub(super) fn report_retry(
+        &mut self,
+        lane: usize,
+        count: u64,
+        attempt: u32,
+        pause_us: u64,
+        reason: Option<&Verdict>,
+    ) {
         if !self.shared.outbox.wants(Kind::Retry) {
             return;
         }

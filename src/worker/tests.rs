@@ -53,7 +53,14 @@ impl Rig {
 
     fn produce_to(&self, tag: u64, partition: i32, key: Option<&[u8]>) -> Result<(), Status> {
         let value = tag.to_string();
-        self.shared.accept(&Draft { topic: TOPIC, value: Some(value.as_bytes()), key, tag, partition, ..Draft::default() })
+        self.shared.accept(&Draft {
+            topic: TOPIC,
+            value: Some(value.as_bytes()),
+            key,
+            tag,
+            partition,
+            ..Draft::default()
+        })
     }
 
     fn produce_all(&self, tags: impl IntoIterator<Item = u64>) {
@@ -286,7 +293,8 @@ fn accepted_messages_are_reported_with_the_queue() {
     let mut rig = Rig::new(&[("max_queue_size", "10"), ("max_buffer_size", "1")]);
     rig.produce_all(0..3);
     rig.read();
-    let sizes: Vec<_> = rig.events.iter().filter(|event| event.kind == Kind::Enqueued).map(|event| event.queue_size).collect();
+    let sizes: Vec<_> =
+        rig.events.iter().filter(|event| event.kind == Kind::Enqueued).map(|event| event.queue_size).collect();
     assert_eq!(sizes, [0, 1, 2]);
 }
 
@@ -465,7 +473,8 @@ fn an_unreachable_topic_uses_up_limited_retries_too() {
     rig.advance(30 * SECOND);
     rig.advance(30 * SECOND);
     assert_eq!(rig.tags(Kind::Failed), range(0..3));
-    assert_eq!(rig.last(Kind::Failed).status, Status::Undelivered.code());
+    let failed = rig.last(Kind::Failed);
+    assert_eq!((failed.status, failed.attempt), (Status::TimedOut.code(), 2));
 }
 
 #[test]
@@ -571,6 +580,21 @@ fn a_topic_that_is_refused_fails_its_messages() {
     assert_eq!(rig.tags(Kind::Failed), [0, 1]);
     assert_eq!(rig.last(Kind::Failed).kafka_error, 3);
     assert_eq!(rig.kafka().tags(c"other", 0), [9]);
+}
+
+#[test]
+fn a_topic_that_did_not_answer_in_time_is_asked_again() {
+    let mut rig = Rig::new(&[("max_retries", "2")]);
+    rig.kafka().topics.insert(TOPIC.to_owned(), Partitions::Refused(code::MSG_TIMED_OUT));
+    rig.produce_all(0..2);
+    rig.deliver();
+    rig.run();
+    rig.advance(SECOND);
+    assert_eq!(rig.tags(Kind::Retry).len(), 2);
+    assert!(rig.tags(Kind::Failed).is_empty());
+    rig.advance(SECOND);
+    assert_eq!(rig.tags(Kind::Failed), [0, 1]);
+    assert_eq!(rig.last(Kind::Failed).attempt, 3);
 }
 
 #[test]
@@ -747,8 +771,7 @@ fn deliveries_are_reported_from_start_to_finish() {
     rig.deliver();
     rig.run();
     let kinds: Vec<_> = rig.events.iter().map(|event| event.kind).filter(|kind| *kind != Kind::Enqueued).collect();
-    let expected =
-        [Kind::DeliveryStarted, Kind::Delivered, Kind::Delivered, Kind::Delivered, Kind::DeliveryFinished];
+    let expected = [Kind::DeliveryStarted, Kind::Delivered, Kind::Delivered, Kind::Delivered, Kind::DeliveryFinished];
     assert_eq!(kinds, expected);
     assert_eq!(rig.last(Kind::DeliveryStarted).message_count, 3);
     assert_eq!(rig.last(Kind::DeliveryFinished).message_count, 3);
@@ -871,8 +894,10 @@ fn check(rig: &Rig, accepted: &HashMap<u64, i32>, seed: u64) {
         assert!(tags.is_sorted(), "seed {seed}: partition {partition} is out of order: {tags:?}");
     }
     let limits = rig.shared.queue.limits();
-    let started: u64 = rig.events.iter().filter(|event| event.kind == Kind::DeliveryStarted).map(|event| event.message_count).sum();
-    let finished: u64 = rig.events.iter().filter(|event| event.kind == Kind::DeliveryFinished).map(|event| event.message_count).sum();
+    let started: u64 =
+        rig.events.iter().filter(|event| event.kind == Kind::DeliveryStarted).map(|event| event.message_count).sum();
+    let finished: u64 =
+        rig.events.iter().filter(|event| event.kind == Kind::DeliveryFinished).map(|event| event.message_count).sum();
     assert_eq!(started, finished, "seed {seed}: deliveries without an end");
     assert_eq!((limits.queue_size(), limits.buffer_size(), limits.charged_bytes()), (0, 0, 0), "seed {seed}");
 }

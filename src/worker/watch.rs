@@ -112,7 +112,7 @@ impl Worker {
             } else if self.buffer.lane(lane).in_flight() > 0 {
                 exhausted = true;
             } else {
-                self.refuse(lane, code::TIMED_OUT, now);
+                self.refuse(lane, code::TIMED_OUT, failures, now);
             }
         }
         if exhausted {

@@ -114,7 +114,8 @@ impl Drop for Topic {
 pub unsafe fn probe_is_back(topic: *mut rd::rd_kafka_topic_t, error: i32) {
     // SAFETY: the opaque that `Topic::new` set.
     let state = unsafe { &*rd::rd_kafka_topic_opaque(topic).cast::<State>() };
-    let harmless = matches!(error, 0 | code::UNKNOWN_PARTITION | code::PURGE_QUEUE | code::PURGE_INFLIGHT | code::DESTROY);
+    let harmless =
+        matches!(error, 0 | code::UNKNOWN_PARTITION | code::PURGE_QUEUE | code::PURGE_INFLIGHT | code::DESTROY);
     if !harmless {
         state.refusal.store(error, SeqCst);
     }
