@@ -1,0 +1,55 @@
+# `make demo` sends a text file through Kafka's protocol, `make test` runs every test; `make help` lists the rest.
+
+CARGO ?= cargo
+TOPIC ?= demo
+JOBS ?= 2
+
+target := $(or $(CARGO_TARGET_DIR),target)
+library := $(target)/release
+warnings := -std=c99 -D_POSIX_C_SOURCE=200809L -Wall -Wextra -Wpedantic -O2
+
+.DEFAULT_GOAL := build
+.NOTPARALLEL:
+.PHONY: build demo test header clean help setup-build setup-test suites
+
+build: ## build the library (target/release/libasync_producer.so and .a)
+	$(CARGO) build --release --locked
+	ln -sf libasync_producer.so $(library)/libasync_producer.so.0.1
+
+demo: setup-build build ## show a text file being delivered; BROKERS=host:port TOPIC=name for a real Kafka
+	mkdir -p $(target)/demo
+	$(CC) $(warnings) -Iinclude examples-c/produce_stdin.c -o $(target)/demo/produce_stdin \
+	  -L$(library) -lasync_producer -pthread -Wl,-rpath,'$$ORIGIN/../release'
+	$(target)/demo/produce_stdin -v -k '|' -t $(TOPIC) $(if $(BROKERS),-b $(BROKERS)) examples-c/data/orders.txt
+
+test: setup-test build suites ## run every test; fails where one is missing or skipped
+
+# $(call ctest,directory,variant,option): a CMake project against the library, in a build directory of its own.
+define ctest
+cmake -S $(1) -B $(target)/ctest/$(1)-$(2) -DAP_LIBRARY_DIR=$(abspath $(library)) -DAP_INCLUDE_DIR=$(abspath include) $(3)
+cmake --build $(target)/ctest/$(1)-$(2) --parallel $(JOBS)
+scripts/no-skips ctest --test-dir $(target)/ctest/$(1)-$(2) --output-on-failure --no-tests=error --parallel $(JOBS)
+endef
+
+suites:
+	tests/kafka/kafka setup
+	scripts/no-skips $(CARGO) test --release --locked
+	$(call ctest,tests/c,valgrind,-DAP_VALGRIND=ON)
+	$(call ctest,tests/c,asan,-DAP_SANITIZE=ON)
+	$(call ctest,examples-c,valgrind,-DAP_VALGRIND=ON)
+	$(call ctest,examples-c,asan,-DAP_SANITIZE=ON)
+
+header: ## write include/async_producer.h anew from src/ffi
+	HEADER=write $(CARGO) test --release --locked --test header
+
+clean: ## remove everything that was built
+	$(CARGO) clean
+
+help: ## list the targets
+	@sed -nE 's/^([a-z]+):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+
+setup-build:
+	scripts/setup build
+
+setup-test:
+	scripts/setup build test
