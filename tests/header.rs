@@ -85,3 +85,54 @@ fn the_committed_header_is_current() {
     let committed = std::fs::read_to_string(&path).unwrap_or_default();
     assert!(committed == wanted, "include/async_producer.h is not what src/ffi says; run `make header`");
 }
+
+/// The declarations of the header, each with the comment before it.
+fn documented(header: &str) -> Vec<(String, String)> {
+    let mut items = Vec::new();
+    let (mut comment, mut inside) = (String::new(), false);
+    for line in header.lines().map(str::trim) {
+        if line.starts_with("/**") {
+            comment.clear();
+            inside = true;
+        }
+        if inside {
+            comment.push_str(line);
+            comment.push('\n');
+            inside = !line.ends_with("*/");
+        } else if line.starts_with("AP_API")
+            || line.starts_with("typedef")
+            || line.ends_with(';')
+            || line.ends_with(',')
+        {
+            items.push((line.to_owned(), std::mem::take(&mut comment)));
+        }
+    }
+    items
+}
+
+#[test]
+fn every_function_says_what_its_callers_must_know() {
+    let header = generate();
+    let functions: Vec<_> = documented(&header).into_iter().filter(|(line, _)| line.starts_with("AP_API")).collect();
+    assert!(functions.len() >= 23, "{functions:?}");
+    for (line, comment) in functions {
+        for part in ["Threads:", "Since:"] {
+            assert!(comment.contains(part), "{line}: the comment has no \"{part}\"");
+        }
+        let pointers = line.contains('*') && !line.contains("(void)");
+        assert!(!pointers || comment.contains("NULL:"), "{line}: the comment does not say what NULL does");
+        let answers = [" ap_status_t ap_", " int64_t ap_", " int32_t ap_"].iter().any(|kind| line.contains(kind));
+        assert!(!answers || comment.contains("Returns:"), "{line}: the comment does not say what it answers");
+    }
+}
+
+#[test]
+fn every_type_field_and_value_is_documented() {
+    let header = generate();
+    let (_, types) = header.split_once("typedef enum").expect("types");
+    let (types, _) = types.split_once("extern \"C\"").expect("functions");
+    for (line, comment) in documented(types) {
+        let closing = line.starts_with('}') || line.starts_with("ap_status {");
+        assert!(closing || !comment.is_empty(), "{line}: no comment");
+    }
+}

@@ -450,6 +450,20 @@ fn retries_end_where_they_are_limited() {
 }
 
 #[test]
+fn a_pause_is_not_an_attempt() {
+    let mut rig = Rig::new(&[("max_retries", "1"), ("retry_backoff", "60")]);
+    rig.kafka().replies = [Reply::Refuse(6)].into();
+    rig.produce_all(0..1);
+    rig.deliver();
+    rig.run();
+    for _ in 0..6 {
+        rig.advance(10 * SECOND);
+    }
+    assert_eq!(rig.delivered(), [0]);
+    assert!(rig.tags(Kind::Failed).is_empty());
+}
+
+#[test]
 fn a_silent_broker_uses_up_limited_retries_too() {
     let mut rig = Rig::new(&[("max_retries", "1")]);
     rig.kafka().habit = Reply::Hold;
