@@ -33,7 +33,7 @@ endef
 
 suites:
 	tests/kafka/kafka setup
-	scripts/no-skips $(CARGO) test --release --locked
+	scripts/no-skips $(CARGO) test --release --locked --no-fail-fast
 	$(call ctest,tests/c,valgrind,-DAP_VALGRIND=ON)
 	$(call ctest,tests/c,asan,-DAP_SANITIZE=ON)
 	$(call ctest,examples-c,valgrind,-DAP_VALGRIND=ON)

@@ -158,15 +158,18 @@ impl Message {
     ) -> std::result::Result<Message, Status> {
         let mut block = Vec::new();
         block.try_reserve_exact(draft.block_len()).map_err(|_| Status::NoMemory)?;
-        block.extend_from_slice(&draft.tag.to_ne_bytes());
-        block.extend_from_slice(&timestamp_ms.to_ne_bytes());
-        block.extend_from_slice(&accepted_at_us.to_ne_bytes());
-        block.extend_from_slice(&len_of(draft.key).to_ne_bytes());
-        block.extend_from_slice(&len_of(draft.value).to_ne_bytes());
-        block.extend_from_slice(&len_of(draft.partition_key).to_ne_bytes());
-        block.extend_from_slice(&(draft.headers.len() as u32).to_ne_bytes());
-        block.extend_from_slice(&draft.partition.to_ne_bytes());
-        block.extend_from_slice(&[draft.topic.count_bytes() as u8, place as u8, 0, 0]);
+        let mut fixed = [0; META];
+        put(&mut fixed, TAG, draft.tag.to_ne_bytes());
+        put(&mut fixed, TIMESTAMP, timestamp_ms.to_ne_bytes());
+        put(&mut fixed, ACCEPTED_AT, accepted_at_us.to_ne_bytes());
+        put(&mut fixed, KEY_LEN, len_of(draft.key).to_ne_bytes());
+        put(&mut fixed, VALUE_LEN, len_of(draft.value).to_ne_bytes());
+        put(&mut fixed, PARTITION_KEY_LEN, len_of(draft.partition_key).to_ne_bytes());
+        put(&mut fixed, HEADER_COUNT, (draft.headers.len() as u32).to_ne_bytes());
+        put(&mut fixed, PARTITION, draft.partition.to_ne_bytes());
+        put(&mut fixed, TOPIC_LEN, [draft.topic.count_bytes() as u8]);
+        put(&mut fixed, PLACE, [place as u8]);
+        block.extend_from_slice(&fixed);
         block.extend_from_slice(draft.topic.to_bytes_with_nul());
         block.extend_from_slice(draft.key.unwrap_or_default());
         block.extend_from_slice(draft.value.unwrap_or_default());
@@ -289,6 +292,10 @@ impl Message {
         bytes.copy_from_slice(&self.0[start..start + N]);
         bytes
     }
+}
+
+fn put<const N: usize>(fixed: &mut [u8; META], start: usize, bytes: [u8; N]) {
+    fixed[start..start + N].copy_from_slice(&bytes);
 }
 
 /// A length as it is stored: -1 = null. The boundary has refused lengths over [`MAX_LEN`].

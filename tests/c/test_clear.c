@@ -72,6 +72,30 @@ static void clearing_makes_room(void) {
     end(producer);
 }
 
+/* Where no event holds them, the places are free when the call returns. */
+static void room_is_there_when_it_returns(void) {
+    ap_producer_t *producer =
+        producer_calling(NULL, NULL, 0, NO_BROKER, "max_queue_size", "10", "max_buffer_size", "5", NULL);
+    for (int round = 0; round < 50; round++) {
+        CHECK_EQ(produce_until_full(producer), 15);
+        CHECK_EQ(ap_clear(producer), 15);
+        CHECK_EQ(stats_of(producer).pending_bytes, 0);
+    }
+    ap_free(producer);
+}
+
+/* In poll mode the events can be read when the call returns. */
+static void events_are_there_when_it_returns(void) {
+    recorder_start(&recorder);
+    ap_producer_t *producer = producer_with(&recorder, SETTLED, NO_BROKER, "event_mode", "poll", NULL);
+    for (uint64_t round = 0; round < 50; round++) {
+        produce_tags(producer, 10 * round, 10);
+        CHECK_EQ(ap_clear(producer), 10);
+        CHECK_EQ(ap_poll(producer, 0, 100), 10);
+    }
+    end(producer);
+}
+
 static void later_messages_are_delivered(void) {
     recorder_start(&recorder);
     ap_producer_t *producer = producer_with(&recorder, SETTLED, MOCK, NULL);
@@ -129,6 +153,8 @@ int main(void) {
     RUN(each_message_is_handed_back);
     RUN(messages_on_their_way_are_left_alone);
     RUN(clearing_makes_room);
+    RUN(room_is_there_when_it_returns);
+    RUN(events_are_there_when_it_returns);
     RUN(later_messages_are_delivered);
     RUN(clearing_races_producing);
     RUN(clear_is_refused_after_shutdown);

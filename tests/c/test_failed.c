@@ -69,23 +69,10 @@ static void a_delivery_with_a_failure_says_so(void) {
     end(producer);
 }
 
-/*
- * No broker answers and librdkafka gives up after message.timeout.ms: each time is one attempt, and two more are made.
- * The property may be refused instead, since the library has deadlines of its own.
- */
-static void used_up_retries_fail(void) {
-    ap_config_t *config = config_with(NO_BROKER, "max_retries", "2", NULL);
-    char text[512];
-    ap_status_t status = ap_config_set(config, "message.timeout.ms", "300", text, sizeof text);
-    if (status != AP_OK) {
-        CHECK_HAS(text, "message.timeout.ms");
-        ap_config_free(config);
-        return;
-    }
+/* No broker answers: each time that a request may take is one attempt, and two more are made. */
+static void check_retries_are_used_up(const char *timeout) {
     recorder_start(&recorder);
-    CHECK_STATUS(ap_config_set_event_callback(config, AP_EVENT_ALL, record_event, &recorder, NULL), AP_OK);
-    ap_producer_t *producer = producer_from(config);
-    ap_config_free(config);
+    ap_producer_t *producer = producer_with(&recorder, AP_EVENT_ALL, NO_BROKER, "max_retries", "2", timeout, "300", NULL);
     ap_message_t message = message_to(AP_PARTITION_ANY, 7);
     CHECK_STATUS(ap_produce_message(producer, &message), AP_OK);
     CHECK_STATUS(ap_flush(producer, scaled(PATIENCE_MS)), AP_ERR_UNDELIVERED);
@@ -100,6 +87,15 @@ static void used_up_retries_fail(void) {
     CHECK_EQ(recorder_sum(&recorder, AP_EVENT_RETRY), 2);
     CHECK_AT_LEAST(recorder_get(&recorder, AP_EVENT_RETRY, 0)->attempt, 1);
     end(producer);
+}
+
+static void used_up_retries_fail(void) {
+    check_retries_are_used_up("request.timeout.ms");
+}
+
+/* Where librdkafka has a deadline of its own, its giving up is a failed attempt like any other. */
+static void used_up_retries_fail_where_librdkafka_gives_up(void) {
+    check_retries_are_used_up("message.timeout.ms");
 }
 
 static bool statistics_say(const char *part) {
@@ -152,6 +148,7 @@ int main(void) {
     RUN(a_partition_that_is_not_there_fails);
     RUN(a_delivery_with_a_failure_says_so);
     RUN(used_up_retries_fail);
+    RUN(used_up_retries_fail_where_librdkafka_gives_up);
     RUN(sent_and_not_answered_is_unknown);
     RUN(nothing_is_given_up_by_time);
     return 0;

@@ -36,6 +36,18 @@ static void more_than_a_buffer_is_flushed(void) {
     finish(producer);
 }
 
+/* Where no event holds them, the places are free when the call returns: a caller that flushes to make room has it. */
+static void room_is_there_when_it_returns(void) {
+    ap_producer_t *producer =
+        producer_calling(NULL, NULL, 0, MOCK, "max_queue_size", "10", "max_buffer_size", "5", NULL);
+    for (uint64_t round = 1; round <= 50; round++) {
+        CHECK_EQ(produce_until_full(producer), 15);
+        CHECK_STATUS(ap_flush(producer, scaled(PATIENCE_MS)), AP_OK);
+        CHECK_EQ(stats_of(producer).pending_bytes, 0);
+    }
+    finish(producer);
+}
+
 static void deadline_ends_the_wait_and_not_the_delivery(void) {
     ap_producer_t *producer = nowhere();
     produce_tags(producer, 1, 5);
@@ -155,6 +167,7 @@ int main(void) {
     RUN(nothing_to_flush_is_done_at_once);
     RUN(all_is_delivered_when_it_returns);
     RUN(more_than_a_buffer_is_flushed);
+    RUN(room_is_there_when_it_returns);
     RUN(deadline_ends_the_wait_and_not_the_delivery);
     RUN(no_timeout_answers_how_it_stands);
     RUN(timeouts_below_minus_1_are_refused);
