@@ -3,9 +3,7 @@
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
     let target = std::env::var("CARGO_CFG_TARGET_OS").unwrap_or_default();
-    // cargo-c (which sets this feature) writes a SONAME of its own.
-    let cargo_c = std::env::var_os("CARGO_FEATURE_CAPI").is_some();
-    if target != "linux" || cargo_c {
+    if target != "linux" {
         return;
     }
     let major = std::env::var("CARGO_PKG_VERSION_MAJOR").unwrap_or_default();

@@ -15,7 +15,7 @@ use support::program;
 const LINES: usize = 1_000_000;
 const KEYS: usize = 1009;
 /// The most memory that the program may ever have, in MiB: 64 are the limit of pending messages, its default.
-const MEMORY: u64 = 160;
+const MEMORY: u64 = 128;
 
 #[test]
 fn a_million_lines_arrive() {

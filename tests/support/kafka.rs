@@ -69,6 +69,24 @@ impl Broker {
         self.run("tool", &["TopicCommand", "--alter", "--topic", topic, "--partitions", &partitions]);
     }
 
+    /// A user for SASL SCRAM.
+    pub fn add_user(&self, name: &str, password: &str) {
+        let config = format!("SCRAM-SHA-256=[password={password}]");
+        self.run(
+            "tool",
+            &[
+                "kafka.admin.ConfigCommand",
+                "--alter",
+                "--add-config",
+                &config,
+                "--entity-type",
+                "users",
+                "--entity-name",
+                name,
+            ],
+        );
+    }
+
     /// Partition by partition, where the next message would go.
     pub fn end_offsets(&self, topic: &str) -> Vec<i64> {
         let said = String::from_utf8(self.run("end-offsets", &[topic])).expect("UTF-8");
@@ -133,7 +151,7 @@ impl Broker {
         output.stdout
     }
 
-    fn end(&self) {
+    pub fn end(&self) {
         let guard = self.guard.lock().map(|mut guard| guard.take());
         if let Ok(Some(mut guard)) = guard {
             drop(guard.stdin.take());

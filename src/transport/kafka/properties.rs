@@ -244,7 +244,11 @@ impl Properties {
     /// Makes a client.
     pub(super) fn start_client(&self) -> Result<*mut rd::rd_kafka_t> {
         // SAFETY: a copy of our configuration.
-        unsafe { start(rd::rd_kafka_conf_dup(self.conf)) }
+        unsafe {
+            let client = start(rd::rd_kafka_conf_dup(self.conf))?;
+            refresh_tokens(client);
+            Ok(client)
+        }
     }
 }
 
@@ -257,6 +261,7 @@ unsafe fn start(conf: *mut rd::rd_kafka_conf_t) -> Result<*mut rd::rd_kafka_t> {
         rd::rd_kafka_conf_set_events(conf, events);
         raw::rd_kafka_conf_set_resolve_cb(conf, resolve);
         set(conf, c"log.queue", c"true");
+        rd::rd_kafka_conf_enable_sasl_queue(conf, 1); // See `refresh_tokens`.
         find_certificates(conf);
         let mut reason = [0 as c_char; 512];
         let kind = rd::rd_kafka_type_t::RD_KAFKA_PRODUCER;
@@ -267,6 +272,17 @@ unsafe fn start(conf: *mut rd::rd_kafka_conf_t) -> Result<*mut rd::rd_kafka_t> {
         let status = if raw::rd_kafka_last_error() == INVALID_ARG { Status::Config } else { Status::Client };
         rd::rd_kafka_conf_destroy(conf);
         Err(Error::new(status, raw::owned(reason.as_ptr()).replace('\n', " ")))
+    }
+}
+
+/// Lets librdkafka fetch the tokens of SASL OAUTHBEARER by itself, on a thread of its own: as an event it would wait for
+/// a program that answers it. Without OAUTHBEARER this does nothing.
+unsafe fn refresh_tokens(client: *mut rd::rd_kafka_t) {
+    unsafe {
+        let error = rd::rd_kafka_sasl_background_callbacks_enable(client);
+        if !error.is_null() {
+            rd::rd_kafka_error_destroy(error);
+        }
     }
 }
 
