@@ -113,10 +113,6 @@ static void without_threads_it_ends_too(void) {
 
 int main(void) {
     watchdog(120);
-#if defined(__SANITIZE_ADDRESS__)
-    printf("skipped: a sanitizer's address space is unlimited\n");
-    return SKIPPED;
-#endif
     RUN(no_memory_is_said);
     RUN(no_threads_are_a_client_error);
     RUN(without_threads_it_ends_too);
