@@ -292,7 +292,9 @@ fn a_slow_broker_is_only_slow() {
 #[test]
 fn attempts_end_where_they_are_limited() {
     let cluster = cluster(1);
-    let producer = producer(&cluster, &[("max_retries", "1"), ("request.timeout.ms", "1000")]);
+    // Time enough for a new connection to be made within the attempts.
+    let limits = [("max_retries", "1"), ("request.timeout.ms", "5000"), ("reconnect.backoff.max.ms", "500")];
+    let producer = producer(&cluster, &limits);
     say(&producer, 0..3);
     producer.flush();
     cluster.broker_down(-1).expect("down");
@@ -316,10 +318,11 @@ fn attempts_end_where_they_are_limited() {
 #[test]
 fn without_an_answer_the_fate_is_unknown() {
     let cluster = cluster(1);
-    let producer = producer(&cluster, &[("max_retries", "0"), ("request.timeout.ms", "1000")]);
+    // Time enough for the new client to connect within its one attempt.
+    let producer = producer(&cluster, &[("max_retries", "0"), ("request.timeout.ms", "10000")]);
     say(&producer, 0..3);
     producer.flush();
-    cluster.broker_round_trip_time(-1, Duration::from_secs(20)).expect("a delay");
+    cluster.broker_round_trip_time(-1, Duration::from_secs(80)).expect("a delay");
     say(&producer, 3..4);
     assert_eq!(producer.try_flush(-1), UNDELIVERED);
     let failed = producer.wait_for(FAILED, 1);
