@@ -31,10 +31,12 @@ impl Shared {
         // Read only where it is reported: a clock costs as much as the rest of the call.
         let accepted_at_us = if self.outbox.wants_settlements() { clock::monotonic_us() } else { 0 };
         let message = Message::copy(draft, place, timestamp_ms, accepted_at_us)?;
+        let push = || self.queue.push(message).map_err(|_| Status::Internal);
         if self.outbox.wants(Kind::Enqueued) {
-            self.outbox.post(self.admission_event(Kind::Enqueued, Status::Ok, draft));
+            self.outbox.post_with(self.admission_event(Kind::Enqueued, Status::Ok, draft), push)?;
+        } else {
+            push()?;
         }
-        self.queue.push(message).map_err(|_| Status::Internal)?;
         self.parker.nudge(place == Place::Queue, || self.queue.len());
         Ok(())
     }

@@ -72,6 +72,15 @@ impl Outbox {
         self.post_all(std::iter::once(event));
     }
 
+    /// Does something and tells of it: nobody reads the event before it is done, and no later event comes before this one.
+    pub fn post_with<E>(&self, event: Event, body: impl FnOnce() -> Result<(), E>) -> Result<(), E> {
+        let mut state = self.lock();
+        body()?;
+        state.push(event);
+        self.announce(state);
+        Ok(())
+    }
+
     pub fn post_all(&self, events: impl IntoIterator<Item = Event>) {
         let mut state = self.lock();
         for event in events {

@@ -34,6 +34,9 @@ const READING_TIME: Duration = Duration::from_secs(1);
 /// How much longer than its deadline a shutdown waits for the worker, before it answers without it.
 const GRACE: Duration = Duration::from_millis(900);
 
+/// How much longer than its deadline a shutdown waits for a callback that is behind.
+const SLOWNESS: Duration = Duration::from_millis(400);
+
 pub struct Producer {
     blueprint: Blueprint,
     shared: Arc<Shared>,
@@ -192,7 +195,8 @@ impl Producer {
         }
         // The callback has told everything when the call returns, unless it is slow.
         if self.shared.settings.event_mode == EventMode::Callback {
-            self.shared.outbox.drained(latest.unwrap_or_else(|| Instant::now() + READING_TIME));
+            let patience = deadline.map(|time| time + SLOWNESS);
+            self.shared.outbox.drained(patience.unwrap_or_else(|| Instant::now() + READING_TIME));
         }
         if settled { self.verdict() } else { Err(Status::Undelivered.into()) }
     }
