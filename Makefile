@@ -14,7 +14,7 @@ warnings := -std=c99 -D_POSIX_C_SOURCE=200809L -Wall -Wextra -Wpedantic -O2
 
 build: ## build the library (target/release/libasync_producer.so and .a)
 	$(CARGO) build --release --locked
-	ln -sf libasync_producer.so $(library)/libasync_producer.so.0.1
+	ln -sf libasync_producer.so $(library)/libasync_producer.so.0
 
 demo: setup-build build ## show a text file being delivered; BROKERS=host:port TOPIC=name for a real Kafka
 	mkdir -p $(target)/demo

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-const SONAME: &str = "libasync_producer.so.0.1";
+const SONAME: &str = "libasync_producer.so.0";
 
 /// Compiles one source file of the repository, once in a test binary: a program that runs cannot be written again.
 /// Answers the executable.
