@@ -53,73 +53,6 @@
 
 
 /**
- * How many types there are.
- */
-#define Kind_COUNT 12
-
-/**
- * The largest count and byte sum that [`Limits`] can hold: both share one word, so that they change together.
- */
-#define MAX_COUNT ((1 << COUNT_BITS) - 1)
-
-#define MAX_BYTES ((1 << BYTES_BITS) - 1)
-
-/**
- * `partition`: let the partitioner choose.
- */
-#define PARTITION_ANY -1
-
-/**
- * Lengths are kept in 31 bits, as in Kafka's own protocol.
- */
-#define MAX_LEN (size_t)INT32_MAX
-
-/**
- * The ticket of probes.
- */
-#define PROBE 0
-
-#define UNKNOWN_PARTITION -190
-
-#define QUEUE_FULL -184
-
-#define DESTROY -197
-
-#define FATAL -150
-
-#define PURGE_QUEUE -152
-
-#define PURGE_INFLIGHT -151
-
-#define RETRY -153
-
-#define GAPLESS_GUARANTEE -148
-
-#define INVALID_DIFFERENT_RECORD -138
-
-#define MSG_TIMED_OUT -192
-
-#define TRANSPORT -195
-
-#define TIMED_OUT -185
-
-#define TIMED_OUT_QUEUE -166
-
-#define WAIT_CACHE -164
-
-#define OUTDATED -167
-
-#define INTR -163
-
-#define ALL_BROKERS_DOWN -187
-
-#define STATE -172
-
-#define INVALID_RECORD 87
-
-#define MSG_SIZE_TOO_LARGE 10
-
-/**
  * The values of ap_status_t.
  */
 typedef enum ap_status {
@@ -276,14 +209,6 @@ typedef struct ap_config_t ap_config_t;
 typedef struct ap_producer_t ap_producer_t;
 
 /**
- * What a function answers: AP_OK (0) or one of the negative AP_ERR_ values of enum ap_status.
- *
- * It is a plain int32_t, so that any value may be passed to ap_status_name() and ap_status_message(). Values never
- * change once released. Functions that count return an int64_t: the count, or one of these as a negative number.
- */
-typedef int32_t ap_status_t;
-
-/**
  * One header of a message. A value of NULL with length 0 is a null value, non-NULL with length 0 an empty one.
  */
 typedef struct ap_header_t {
@@ -300,6 +225,72 @@ typedef struct ap_header_t {
      */
     size_t value_len;
 } ap_header_t;
+
+/**
+ * A message with everything Kafka knows. Start from AP_MESSAGE_INIT and set what is needed.
+ */
+typedef struct ap_message_t {
+    /**
+     * sizeof(ap_message_t), set by AP_MESSAGE_INIT.
+     */
+    size_t struct_size;
+    /**
+     * The topic: 1 to 249 letters, digits, dots, underscores and hyphens, not "." or "..".
+     */
+    const char *topic;
+    /**
+     * The key. NULL with length 0 is no key, non-NULL with length 0 an empty one.
+     */
+    const void *key;
+    /**
+     * Bytes of key.
+     */
+    size_t key_len;
+    /**
+     * The value. NULL with length 0 is Kafka's null (a tombstone), non-NULL with length 0 an empty value.
+     */
+    const void *value;
+    /**
+     * Bytes of value.
+     */
+    size_t value_len;
+    /**
+     * Chooses the partition instead of the key; not sent. NULL with length 0 is none.
+     */
+    const void *partition_key;
+    /**
+     * Bytes of partition_key.
+     */
+    size_t partition_key_len;
+    /**
+     * The headers; NULL where header_count is 0.
+     */
+    const struct ap_header_t *headers;
+    /**
+     * How many headers.
+     */
+    size_t header_count;
+    /**
+     * Milliseconds since 1970 (UTC); 0 = the time of the call.
+     */
+    int64_t timestamp_ms;
+    /**
+     * Any number; it comes back in this message's events.
+     */
+    uint64_t tag;
+    /**
+     * The partition, or AP_PARTITION_ANY (-1): chosen by the partitioner.
+     */
+    int32_t partition;
+} ap_message_t;
+
+/**
+ * What a function answers: AP_OK (0) or one of the negative AP_ERR_ values of enum ap_status.
+ *
+ * It is a plain int32_t, so that any value may be passed to ap_status_name() and ap_status_message(). Values never
+ * change once released. Functions that count return an int64_t: the count, or one of these as a negative number.
+ */
+typedef int32_t ap_status_t;
 
 /**
  * Something that happened. Made by the library, valid only until the callback returns; grows only at its end.
@@ -418,64 +409,6 @@ typedef void (*ap_event_fn)(const struct ap_event_t *event, void *user_data);
 typedef void (*ap_free_fn)(void *user_data);
 
 /**
- * A message with everything Kafka knows. Start from AP_MESSAGE_INIT and set what is needed.
- */
-typedef struct ap_message_t {
-    /**
-     * sizeof(ap_message_t), set by AP_MESSAGE_INIT.
-     */
-    size_t struct_size;
-    /**
-     * The topic: 1 to 249 letters, digits, dots, underscores and hyphens, not "." or "..".
-     */
-    const char *topic;
-    /**
-     * The key. NULL with length 0 is no key, non-NULL with length 0 an empty one.
-     */
-    const void *key;
-    /**
-     * Bytes of key.
-     */
-    size_t key_len;
-    /**
-     * The value. NULL with length 0 is Kafka's null (a tombstone), non-NULL with length 0 an empty value.
-     */
-    const void *value;
-    /**
-     * Bytes of value.
-     */
-    size_t value_len;
-    /**
-     * Chooses the partition instead of the key; not sent. NULL with length 0 is none.
-     */
-    const void *partition_key;
-    /**
-     * Bytes of partition_key.
-     */
-    size_t partition_key_len;
-    /**
-     * The headers; NULL where header_count is 0.
-     */
-    const struct ap_header_t *headers;
-    /**
-     * How many headers.
-     */
-    size_t header_count;
-    /**
-     * Milliseconds since 1970 (UTC); 0 = the time of the call.
-     */
-    int64_t timestamp_ms;
-    /**
-     * Any number; it comes back in this message's events.
-     */
-    uint64_t tag;
-    /**
-     * The partition, or AP_PARTITION_ANY (-1): chosen by the partitioner.
-     */
-    int32_t partition;
-} ap_message_t;
-
-/**
  * The counters of a producer since it was made. Set struct_size to sizeof(ap_stats_t) before the call, or start from
  * AP_STATS_INIT; the struct grows only at its end.
  *
@@ -561,9 +494,160 @@ typedef struct ap_stats_t {
     uint64_t client_resets;
 } ap_stats_t;
 
+/**
+ * An event as ap_poll_events() writes it: 64 bytes without pointers, to be read by offset from any language. The
+ * fields mean what they mean in ap_event_t; a field that its type does not speak of is 0, or -1 for partition and offset.
+ */
+typedef struct ap_event_entry_t {
+    /**
+     * Looks up the rest with ap_event_text() and ap_event_message() until the next call of ap_poll_events(); 0 =
+     * there is no more to know: DELIVERED, DELIVERY_STARTED and DELIVERY_FINISHED. Offset 0.
+     */
+    uint64_t id;
+    /**
+     * The tag given with the message. Offset 8.
+     */
+    uint64_t tag;
+    /**
+     * The offset in the partition, -1 = unknown. Offset 16.
+     */
+    int64_t offset;
+    /**
+     * The message's timestamp in milliseconds since 1970 (UTC); else the time of the event. Offset 24.
+     */
+    int64_t timestamp_ms;
+    /**
+     * A time in microseconds, as said beside each type. Offset 32.
+     */
+    uint64_t duration_us;
+    /**
+     * One AP_EVENT_ type. Offset 40.
+     */
+    uint32_t type;
+    /**
+     * The ap_status_t of what happened; for AP_EVENT_LOG the syslog level of the line. Offset 44.
+     */
+    int32_t status;
+    /**
+     * librdkafka's error code (negative: its own, positive: the broker's), 0 = none. Offset 48.
+     */
+    int32_t kafka_error;
+    /**
+     * The partition, -1 = unknown. Offset 52.
+     */
+    int32_t partition;
+    /**
+     * How many messages, or how many coalesced occurrences, the event speaks of; 2^32 - 1 = as many or more. Offset 56.
+     */
+    uint32_t message_count;
+    /**
+     * How many attempts were made; 65535 = as many or more. Offset 60.
+     */
+    uint16_t attempt;
+    /**
+     * One AP_PERSISTENCE_ value. Offset 62.
+     */
+    uint16_t persistence;
+} ap_event_entry_t;
+
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
+
+/**
+ * Queues many messages, in order.
+ *
+ * All are checked first: where one is wrong, none is taken. Then as many as there is room for are taken from the
+ * front; fewer than count means that the next one met AP_ERR_BUFFER_OVERFLOW, and the caller may try again with the rest.
+ *
+ * Ownership: as ap_produce_message(), for each message taken.
+ * NULL:      producer -> AP_ERR_INVALID_ARGUMENT; messages may be NULL where count is 0.
+ * Threads:   as ap_produce(); the messages of one call are not interleaved with each other, those of other threads may
+ *            come between. overflow_wait applies to each message.
+ * Returns:   how many were taken, 0 to count; or, with none taken,
+ *            AP_ERR_INVALID_ARGUMENT   as ap_produce_message(), for any of the messages; or they differ in struct_size
+ *            AP_ERR_MESSAGE_TOO_LARGE  one is over message.max.bytes or max_pending_bytes
+ *            AP_ERR_SHUT_DOWN, AP_ERR_CLIENT, AP_ERR_NO_MEMORY, AP_ERR_INTERNAL  as ap_produce(), before the first was taken
+ * Since:     0.1.0
+ */
+AP_API
+int64_t ap_produce_batch(struct ap_producer_t *producer,
+                         const struct ap_message_t *messages,
+                         size_t count);
+
+/**
+ * Queues many messages of one topic, in order: their values joined in one buffer, and if they have keys those in
+ * another. For languages to which a struct is dear.
+ *
+ * The value of a message has value_sizes[i] bytes and begins where the one before ends; a size of -1 is Kafka's null
+ * (a tombstone) and takes no bytes. Keys likewise. As ap_produce_batch() otherwise: all are checked first, then as
+ * many as there is room for are taken from the front.
+ *
+ * Ownership: everything is copied before the call returns.
+ * NULL:      producer or topic -> AP_ERR_INVALID_ARGUMENT. key_sizes: no message has a key (keys_len is 0 then).
+ *            value_sizes may be NULL where count is 0; keys and values where their length is 0.
+ * Threads:   as ap_produce_batch().
+ * Units:     keys_len and values_len are the bytes of the joined buffers, and must be what the sizes add up to.
+ *            first_tag is the tag of the first message; each next one's is one more.
+ * Returns:   how many were taken, 0 to count; or, with none taken,
+ *            AP_ERR_INVALID_ARGUMENT   not a producer, an illegal topic, a NULL as above, a size below -1, or sizes that
+ *                                      do not add up to the length of their buffer
+ *            AP_ERR_MESSAGE_TOO_LARGE  one is over message.max.bytes or max_pending_bytes
+ *            AP_ERR_SHUT_DOWN, AP_ERR_CLIENT, AP_ERR_NO_MEMORY, AP_ERR_INTERNAL  as ap_produce(), before the first was taken
+ * Since:     0.1.0
+ */
+AP_API
+int64_t ap_produce_arrays(struct ap_producer_t *producer,
+                          const char *topic,
+                          const void *keys,
+                          size_t keys_len,
+                          const int32_t *key_sizes,
+                          const void *values,
+                          size_t values_len,
+                          const int32_t *value_sizes,
+                          size_t count,
+                          uint64_t first_tag);
+
+/**
+ * Queues many messages, in order, from one buffer of packed records: any topics, with headers and all the rest. For
+ * languages to which a struct is dear.
+ *
+ * Records follow each other without gaps. Integers are little-endian and need no alignment. A record is:
+ *
+ *     offset  type    field
+ *     0       uint32  size                bytes of the whole record, this field included
+ *     4       uint32  topic_len           without its NUL
+ *     8       int32   partition           or AP_PARTITION_ANY (-1)
+ *     12      int32   key_len             -1 = no key
+ *     16      int32   value_len           -1 = Kafka's null
+ *     20      int32   partition_key_len   -1 = none
+ *     24      int64   timestamp_ms        0 = the time of the call
+ *     32      uint64  tag
+ *     40      uint32  header_count
+ *     44      uint32  reserved            0
+ *     48      the topic, a NUL, the key, the value, the partition key, then each header:
+ *             uint32  name_len            without its NUL
+ *             int32   value_len           -1 = null
+ *             the name, a NUL, the value
+ *
+ * As ap_produce_batch() otherwise: all are checked first, then as many as there is room for are taken from the front.
+ *
+ * Ownership: everything is copied before the call returns.
+ * NULL:      producer -> AP_ERR_INVALID_ARGUMENT; records may be NULL where records_len is 0.
+ * Threads:   as ap_produce_batch().
+ * Units:     records_len in bytes.
+ * Returns:   how many messages were taken; fewer than there are means that the next one met AP_ERR_BUFFER_OVERFLOW. Or,
+ *            with none taken,
+ *            AP_ERR_INVALID_ARGUMENT   not a producer, a NULL as above, a record that is not of this form, or as
+ *                                      ap_produce_message() for any of the messages
+ *            AP_ERR_MESSAGE_TOO_LARGE  one is over message.max.bytes or max_pending_bytes
+ *            AP_ERR_SHUT_DOWN, AP_ERR_CLIENT, AP_ERR_NO_MEMORY, AP_ERR_INTERNAL  as ap_produce(), before the first was taken
+ * Since:     0.1.0
+ */
+AP_API
+int64_t ap_produce_packed(struct ap_producer_t *producer,
+                          const void *records,
+                          size_t records_len);
 
 /**
  * Makes a configuration with every property at its default.
@@ -646,12 +730,11 @@ AP_API ap_status_t ap_config_load(struct ap_config_t *config, const char *path, 
  * Ownership: user_data is passed through untouched. user_data_free is called with it exactly once, when the last of the
  *            configuration and the producers made from it lets go of it, also where this call answers an error; it
  *            may run on any thread that calls ap_config_free(), ap_free() or this function.
- * NULL:      config -> AP_ERR_INVALID_ARGUMENT; callback with a mask other than 0 -> AP_ERR_INVALID_ARGUMENT;
- *            user_data and user_data_free may be NULL.
+ * NULL:      config -> AP_ERR_INVALID_ARGUMENT. callback may be NULL with event_mode poll: the events are then read
+ *            with ap_poll_events(). user_data and user_data_free may be NULL.
  * Threads:   one thread at a time for a configuration. Never blocks.
  * Returns:   AP_OK                    set
- *            AP_ERR_INVALID_ARGUMENT  not a configuration, a bit in event_mask that is no AP_EVENT_ type, or a mask
- *                                     without a callback
+ *            AP_ERR_INVALID_ARGUMENT  not a configuration, or a bit in event_mask that is no AP_EVENT_ type
  *            AP_ERR_INTERNAL          a defect was contained
  * Since:     0.1.0
  */
@@ -670,6 +753,73 @@ ap_status_t ap_config_set_event_callback(struct ap_config_t *config,
  * Since:     0.1.0
  */
 AP_API void ap_config_free(struct ap_config_t *config);
+
+/**
+ * Poll mode: fills an array with events that wait, and answers how many. It takes the place of ap_poll() where a
+ * callback is dear or not possible.
+ *
+ * Where none waits, it waits for the first; then it takes what is there, max_events at the most. After the event
+ * descriptor became readable, call it until it answers fewer than max_events. Which events there are says the mask of
+ * ap_config_set_event_callback(), whose callback may be NULL.
+ *
+ * Ownership: events is the caller's: max_events entries of event_size bytes each, in memory of any alignment. What
+ *            their ids stand for stays with the library until the next call of this function, and keeps its place in
+ *            the limits until then. Read by one thread at a time, or ids are gone before they are looked up.
+ * NULL:      producer or events -> AP_ERR_INVALID_ARGUMENT.
+ * Threads:   any thread. Blocks up to timeout_ms: bind it so that a language's other threads can run, unless the
+ *            timeout is 0.
+ * Units:     timeout_ms in milliseconds; -1 = no limit, 0 = do not wait. event_size in bytes: the size of
+ *            ap_event_entry_t that the caller knows, 64 or more; what a later version of it has more is 0 here.
+ * Returns:   the number of events, 0 = the time passed, ap_wake() was called, or the producer is shut down and every
+ *            event is read; or
+ *            AP_ERR_INVALID_ARGUMENT  not a producer, a timeout below -1, max_events of 0, or an event_size below 64
+ *                                     or above 4096
+ *            AP_ERR_UNSUPPORTED       event_mode is callback
+ *            AP_ERR_WOULD_DEADLOCK    called in the event callback
+ *            AP_ERR_INTERNAL          a defect was contained
+ * Since:     0.1.0
+ */
+AP_API
+int64_t ap_poll_events(struct ap_producer_t *producer,
+                       int64_t timeout_ms,
+                       void *events,
+                       size_t event_size,
+                       size_t max_events);
+
+/**
+ * The text of an event: one line for a person.
+ *
+ * Ownership: the text is copied into buf and ended with a NUL, cut where buf is short.
+ * NULL:      producer -> AP_ERR_INVALID_ARGUMENT. buf may be NULL where buf_len is 0: then only the length is answered.
+ * Threads:   any thread, also in the callback. Never blocks.
+ * Units:     buf_len in bytes, the NUL included.
+ * Returns:   the bytes of the whole text without the NUL; or
+ *            AP_ERR_INVALID_ARGUMENT  not a producer, or id is none of the last ap_poll_events()
+ *            AP_ERR_INTERNAL          a defect was contained
+ * Since:     0.1.0
+ */
+AP_API int64_t ap_event_text(struct ap_producer_t *producer, uint64_t id, char *buf, size_t buf_len);
+
+/**
+ * What an event is about, whole, as a packed record of ap_produce_packed(): for FAILED and DROPPED the message, which
+ * can be produced again as it is; for STATS the JSON as value; for others the topic, empty where there is none.
+ *
+ * Of a FAILED or DROPPED message the partition is the one it was produced with, -1 where that was the partitioner's choice.
+ *
+ * Ownership: the record is copied into buf; where buf is too small, nothing is.
+ * NULL:      producer -> AP_ERR_INVALID_ARGUMENT. buf may be NULL where buf_len is 0: then only the size is answered.
+ * Threads:   any thread, also in the callback. Never blocks.
+ * Units:     buf_len in bytes.
+ * Returns:   the bytes of the record; or
+ *            AP_ERR_INVALID_ARGUMENT  not a producer, or id is none of the last ap_poll_events()
+ *            AP_ERR_INTERNAL          a defect was contained
+ * Since:     0.1.0
+ */
+AP_API
+int64_t ap_event_message(struct ap_producer_t *producer,
+                         uint64_t id,
+                         void *buf,
+                         size_t buf_len);
 
 /**
  * Queues one message for delivery in the background and returns at once. The flat form, easy from every language.
@@ -713,27 +863,6 @@ ap_status_t ap_produce(struct ap_producer_t *producer,
  * Since:     0.1.0
  */
 AP_API ap_status_t ap_produce_message(struct ap_producer_t *producer, const struct ap_message_t *message);
-
-/**
- * Queues many messages, in order.
- *
- * All are checked first: where one is wrong, none is taken. Then as many as there is room for are taken from the
- * front; fewer than count means that the next one met AP_ERR_BUFFER_OVERFLOW, and the caller may try again with the rest.
- *
- * Ownership: as ap_produce_message(), for each message taken.
- * NULL:      producer -> AP_ERR_INVALID_ARGUMENT; messages may be NULL where count is 0.
- * Threads:   as ap_produce(); the messages of one call are not interleaved with each other, those of other threads may
- *            come between. overflow_wait applies to each message.
- * Returns:   how many were taken, 0 to count; or, with none taken,
- *            AP_ERR_INVALID_ARGUMENT   as ap_produce_message(), for any of the messages; or they differ in struct_size
- *            AP_ERR_MESSAGE_TOO_LARGE  one is over message.max.bytes or max_pending_bytes
- *            AP_ERR_SHUT_DOWN, AP_ERR_CLIENT, AP_ERR_NO_MEMORY, AP_ERR_INTERNAL  as ap_produce(), before the first was taken
- * Since:     0.1.0
- */
-AP_API
-int64_t ap_produce_batch(struct ap_producer_t *producer,
-                         const struct ap_message_t *messages,
-                         size_t count);
 
 /**
  * Makes a producer. Everything in the configuration is checked; no connection is made and no thread stays behind until

@@ -7,7 +7,7 @@ use crate::error::{Error, Result, Status};
 use crate::event::{Event, Mask};
 use crate::fork;
 use crate::observer::Observer;
-use crate::settings::Settings;
+use crate::settings::{EventMode, Settings};
 use crate::transport::kafka::Properties;
 
 /// Everything a producer is made from. Nothing in it changes any more.
@@ -28,6 +28,10 @@ struct Nobody;
 
 impl Observer for Nobody {
     fn observe(&self, _: &Event) {}
+
+    fn listens(&self) -> bool {
+        false
+    }
 }
 
 impl Default for Config {
@@ -88,6 +92,11 @@ impl Config {
     pub fn blueprint(&self) -> Result<Blueprint> {
         self.with(|draft| {
             draft.settings.check()?;
+            if draft.settings.event_mode == EventMode::Callback && !draft.mask.is_empty() && !draft.observer.listens() {
+                return Err(Error::config(
+                    "event_mode is callback, but the event callback is NULL; set a callback, or event_mode to poll",
+                ));
+            }
             Ok(draft.clone())
         })
     }

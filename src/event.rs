@@ -177,6 +177,10 @@ impl Event {
         }
     }
 
+    pub fn partition_key(&self) -> Option<&[u8]> {
+        self.message()?.partition_key()
+    }
+
     pub fn headers(&self) -> impl Iterator<Item = Header<'_>> {
         self.message().into_iter().flat_map(Message::headers)
     }

@@ -6,18 +6,23 @@
 #![allow(non_camel_case_types)]
 #![allow(clippy::missing_safety_doc)] // The contract of each function is in the header, for C.
 
+mod batch;
 mod config;
+mod entry;
 mod event;
 mod guard;
 mod handle;
 mod input;
 mod message;
+mod packed;
 mod producer;
 mod stats;
 mod status;
 mod version;
 
+pub use batch::*;
 pub use config::*;
+pub use entry::*;
 pub use event::*;
 pub use message::*;
 pub use producer::*;

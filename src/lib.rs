@@ -31,6 +31,7 @@ mod producer;
 mod queue;
 mod settings;
 mod shared;
+mod shelf;
 mod stats;
 mod sys;
 mod transport;

@@ -210,9 +210,13 @@ impl Message {
         self.part(self.value_start(), VALUE_LEN)
     }
 
+    pub fn partition_key(&self) -> Option<&[u8]> {
+        self.part(self.partition_key_start(), PARTITION_KEY_LEN)
+    }
+
     /// The bytes that choose the partition.
     pub fn routing_key(&self) -> Option<&[u8]> {
-        self.part(self.partition_key_start(), PARTITION_KEY_LEN).or_else(|| self.key())
+        self.partition_key().or_else(|| self.key())
     }
 
     pub fn header_count(&self) -> usize {

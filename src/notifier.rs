@@ -10,6 +10,7 @@ use crate::limits::Release;
 use crate::observer::{self, Observer};
 use crate::outbox::Outbox;
 use crate::queue::Queue;
+use crate::shelf::Shelf;
 use crate::sys::{self, BareThread};
 
 /// Events run between two releases of their places in the limits.
@@ -39,16 +40,55 @@ impl Notifier {
     /// Poll mode: runs the callback here for at most `most` events, waiting for the first until the deadline.
     pub fn poll(&self, deadline: Option<Instant>, most: usize) -> usize {
         let mut reading = Reading { notifier: self.clone(), chunk: VecDeque::new(), release: Release::default() };
-        let mut count = reading.step(deadline, most);
-        while count > 0 && count < most {
-            let more = reading.step(Some(Instant::now()), most - count);
-            if more == 0 {
-                break;
-            }
-            count += more;
-        }
-        count
+        repeat(deadline, most, |deadline, most| reading.step(deadline, most))
     }
+
+    /// Poll mode: as `poll`, but `entry` is told. Events with something to look up are put on the shelf, where they keep
+    /// their places until the shelf is cleared: at the start of the next call.
+    pub fn poll_entries(
+        &self,
+        shelf: &Shelf,
+        deadline: Option<Instant>,
+        most: usize,
+        entry: &mut dyn FnMut(&Event, u64),
+    ) -> usize {
+        self.queue.release(shelf.clear());
+        let mut chunk = VecDeque::new();
+        repeat(deadline, most, |deadline, most| {
+            if !self.outbox.take(deadline, most.min(CHUNK), &mut chunk) {
+                return 0;
+            }
+            let count = chunk.len();
+            let mut release = Release::default();
+            for event in chunk.drain(..) {
+                if Shelf::is_for(event.kind) {
+                    let number = shelf.put(event);
+                    shelf.look_up(number, |event| entry(event, number));
+                    continue;
+                }
+                entry(&event, 0);
+                if let Some(message) = event.message() {
+                    release.add(message);
+                }
+            }
+            self.queue.release(release);
+            self.outbox.done();
+            count
+        })
+    }
+}
+
+/// Reads in steps until `most` is reached or nothing is left; only the first step waits.
+fn repeat(deadline: Option<Instant>, most: usize, mut step: impl FnMut(Option<Instant>, usize) -> usize) -> usize {
+    let mut count = step(deadline, most);
+    while count > 0 && count < most {
+        let more = step(Some(Instant::now()), most - count);
+        if more == 0 {
+            break;
+        }
+        count += more;
+    }
+    count
 }
 
 /// A reader of the outbox. What it holds lives here and not in a frame: see `sys::spawn_bare`.

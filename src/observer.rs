@@ -7,6 +7,11 @@ use crate::event::Event;
 /// Told of events, one at a time. It may take its time and call back into the producer; it must not unwind.
 pub trait Observer: Send + Sync {
     fn observe(&self, event: &Event);
+
+    /// Whether there is a callback at all; where there is none, events are read as entries.
+    fn listens(&self) -> bool {
+        true
+    }
 }
 
 thread_local! {

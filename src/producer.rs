@@ -22,6 +22,7 @@ use crate::observer;
 use crate::outbox::Outbox;
 use crate::settings::EventMode;
 use crate::shared::{Phase, Shared};
+use crate::shelf::Shelf;
 use crate::stats::Snapshot;
 use crate::sys::{self, BareThread};
 use crate::transport::Connector;
@@ -41,6 +42,7 @@ pub struct Producer {
     blueprint: Blueprint,
     shared: Arc<Shared>,
     notifier: Notifier,
+    shelf: Shelf,
     max_message_bytes: u64,
     /// The process this belongs to, counted in forks.
     generation: u32,
@@ -82,6 +84,7 @@ impl Producer {
             running: AtomicBool::new(false),
             interrupted: AtomicBool::new(false),
             threads: Mutex::default(),
+            shelf: Shelf::default(),
             blueprint,
             shared,
             notifier,
@@ -165,7 +168,27 @@ impl Producer {
     pub fn poll(&self, timeout: Option<Duration>, most: usize) -> Result<usize> {
         refuse_in_callback()?;
         self.bell()?;
+        if !self.blueprint.mask.is_empty() && !self.blueprint.observer.listens() {
+            return Err(Error::new(Status::Unsupported, "the event callback is NULL"));
+        }
         Ok(self.notifier.poll(deadline_after(timeout), most))
+    }
+
+    /// As [`Producer::poll`], with `entry` in the place of the callback; it is given the number under which the event can
+    /// be looked up on the [`Shelf`] until the next call, 0 where there is nothing to look up.
+    pub fn poll_entries(
+        &self,
+        timeout: Option<Duration>,
+        most: usize,
+        entry: &mut dyn FnMut(&Event, u64),
+    ) -> Result<usize> {
+        refuse_in_callback()?;
+        self.bell()?;
+        Ok(self.notifier.poll_entries(&self.shelf, deadline_after(timeout), most, entry))
+    }
+
+    pub fn shelf(&self) -> &Shelf {
+        &self.shelf
     }
 
     /// A descriptor for the caller to own.

@@ -136,3 +136,15 @@ fn every_type_field_and_value_is_documented() {
         assert!(closing || !comment.is_empty(), "{line}: no comment");
     }
 }
+
+#[test]
+fn every_name_has_the_prefix() {
+    let header = generate();
+    let names = ["#define ", "typedef enum ", "typedef struct ", "typedef int32_t "];
+    for line in header.lines() {
+        let declared = names.iter().find_map(|start| line.strip_prefix(start));
+        let prefixed = |name: &str| name.starts_with("AP_") || name.starts_with("ap_") || name == "ASYNC_PRODUCER_H";
+        assert!(declared.is_none_or(prefixed), "{line}: the name has no ap_ prefix");
+    }
+    assert!(!header.contains("[`"), "a comment has rustdoc's links in it");
+}

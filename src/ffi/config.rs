@@ -134,12 +134,11 @@ pub unsafe extern "C" fn ap_config_load(
 /// Ownership: user_data is passed through untouched. user_data_free is called with it exactly once, when the last of the
 ///            configuration and the producers made from it lets go of it, also where this call answers an error; it
 ///            may run on any thread that calls ap_config_free(), ap_free() or this function.
-/// NULL:      config -> AP_ERR_INVALID_ARGUMENT; callback with a mask other than 0 -> AP_ERR_INVALID_ARGUMENT;
-///            user_data and user_data_free may be NULL.
+/// NULL:      config -> AP_ERR_INVALID_ARGUMENT. callback may be NULL with event_mode poll: the events are then read
+///            with ap_poll_events(). user_data and user_data_free may be NULL.
 /// Threads:   one thread at a time for a configuration. Never blocks.
 /// Returns:   AP_OK                    set
-///            AP_ERR_INVALID_ARGUMENT  not a configuration, a bit in event_mask that is no AP_EVENT_ type, or a mask
-///                                     without a callback
+///            AP_ERR_INVALID_ARGUMENT  not a configuration, or a bit in event_mask that is no AP_EVENT_ type
 ///            AP_ERR_INTERNAL          a defect was contained
 /// Since:     0.1.0
 #[unsafe(no_mangle)]
@@ -156,9 +155,6 @@ pub unsafe extern "C" fn ap_config_set_event_callback(
         let config = pin(config)?;
         let mask = Mask::from_bits(event_mask)
             .ok_or_else(|| Error::invalid(format!("event_mask {event_mask:#x} has a bit that is no AP_EVENT_ type")))?;
-        if callback.is_none() && !mask.is_empty() {
-            return Err(Error::invalid("callback is NULL although event_mask asks for events"));
-        }
         config.set_observer(mask, hook);
         Ok(())
     })

@@ -161,6 +161,10 @@ impl Observer for Hook {
         unsafe { callback(&raw, self.user_data) };
         drop(std::mem::ManuallyDrop::into_inner(headers));
     }
+
+    fn listens(&self) -> bool {
+        self.callback.is_some()
+    }
 }
 
 /// The C form of an event; it points into the event and the headers.

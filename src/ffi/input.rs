@@ -52,6 +52,75 @@ pub(super) unsafe fn bytes<'a>(name: &str, data: *const c_void, len: usize) -> R
     Ok(Some(unsafe { std::slice::from_raw_parts(data.cast(), len) }))
 }
 
+/// A buffer of any length; NULL with length 0 is empty.
+///
+/// # Safety
+/// NULL, or as many readable bytes as `len` says, for the call.
+pub(super) unsafe fn buffer<'a>(name: &str, data: *const c_void, len: usize) -> Result<&'a [u8]> {
+    if len > isize::MAX as usize {
+        return Err(Error::invalid(format!("{name}_len {len} is more than a process can have")));
+    }
+    match (data.is_null(), len) {
+        (true, 0) => Ok(&[]),
+        (true, _) => Err(Error::invalid(format!("{name} is NULL with a length of {len}"))),
+        (false, _) => Ok(unsafe { std::slice::from_raw_parts(data.cast(), len) }),
+    }
+}
+
+/// Keys or values of many messages: joined in one buffer, their sizes in another.
+pub(super) struct Joined<'a> {
+    bytes: &'a [u8],
+    /// `None`: every part is null.
+    sizes: Option<&'a [i32]>,
+    count: usize,
+}
+
+impl<'a> Joined<'a> {
+    /// # Safety
+    /// `data` as [`buffer`]; `sizes` is NULL or has `count` numbers.
+    pub(super) unsafe fn new(
+        name: &str,
+        data: *const c_void,
+        len: usize,
+        sizes: *const i32,
+        count: usize,
+    ) -> Result<Joined<'a>> {
+        if count > isize::MAX as usize / size_of::<i32>() {
+            return Err(Error::invalid(format!("count {count} is more than a process can have")));
+        }
+        if !sizes.is_aligned() {
+            return Err(Error::invalid(format!("{name}_sizes is not aligned as an array of int32_t is")));
+        }
+        let bytes = unsafe { buffer(&format!("{name}s"), data, len) }?;
+        let sizes = (!sizes.is_null() && count > 0).then(|| unsafe { std::slice::from_raw_parts(sizes, count) });
+        let mut sum = 0_usize;
+        for (index, size) in sizes.into_iter().flatten().enumerate() {
+            if *size < -1 {
+                return Err(Error::invalid(format!("{name}_sizes[{index}] is {size}; -1 is null, 0 is empty")));
+            }
+            sum = sum.saturating_add((*size).max(0) as usize);
+        }
+        if sum != len {
+            return Err(Error::invalid(format!("{name}_sizes add up to {sum}, {name}s_len is {len}")));
+        }
+        Ok(Joined { bytes, sizes, count })
+    }
+
+    pub(super) fn is_absent(&self) -> bool {
+        self.sizes.is_none()
+    }
+
+    pub(super) fn parts(&self) -> impl Iterator<Item = Option<&'a [u8]>> {
+        let mut rest = self.bytes;
+        (0..self.count).map(move |index| {
+            let size = self.sizes?.get(index)?;
+            let (part, tail) = rest.split_at_checked(usize::try_from(*size).ok()?)?;
+            rest = tail;
+            Some(part)
+        })
+    }
+}
+
 /// A timeout in milliseconds; -1 = no limit.
 pub(super) fn timeout(milliseconds: i64) -> Result<Option<Duration>> {
     match milliseconds {

@@ -1,11 +1,11 @@
-//! `ap_message_t` and the three ways to hand messages over.
+//! `ap_message_t` and the two ways to hand one message over.
 
 use std::ffi::{c_char, c_void};
 
-use crate::error::{Error, Status};
+use crate::error::Error;
 use crate::message::Draft;
 
-use super::guard::{guard_count, guard_status};
+use super::guard::guard_status;
 use super::input;
 use super::producer::{ap_producer_t, pin};
 use super::status::ap_status_t;
@@ -115,46 +115,5 @@ pub unsafe extern "C" fn ap_produce_message(producer: *mut ap_producer_t, messag
         let draft = unsafe { input::draft(&message, &headers) }?;
         producer.check(&draft)?;
         producer.accept(&draft).map_err(Error::from)
-    })
-}
-
-/// Queues many messages, in order.
-///
-/// All are checked first: where one is wrong, none is taken. Then as many as there is room for are taken from the
-/// front; fewer than count means that the next one met AP_ERR_BUFFER_OVERFLOW, and the caller may try again with the rest.
-///
-/// Ownership: as ap_produce_message(), for each message taken.
-/// NULL:      producer -> AP_ERR_INVALID_ARGUMENT; messages may be NULL where count is 0.
-/// Threads:   as ap_produce(); the messages of one call are not interleaved with each other, those of other threads may
-///            come between. overflow_wait applies to each message.
-/// Returns:   how many were taken, 0 to count; or, with none taken,
-///            AP_ERR_INVALID_ARGUMENT   as ap_produce_message(), for any of the messages; or they differ in struct_size
-///            AP_ERR_MESSAGE_TOO_LARGE  one is over message.max.bytes or max_pending_bytes
-///            AP_ERR_SHUT_DOWN, AP_ERR_CLIENT, AP_ERR_NO_MEMORY, AP_ERR_INTERNAL  as ap_produce(), before the first was taken
-/// Since:     0.1.0
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn ap_produce_batch(
-    producer: *mut ap_producer_t,
-    messages: *const ap_message_t,
-    count: usize,
-) -> i64 {
-    guard_count(|| {
-        let producer = pin(producer)?;
-        let messages = unsafe { input::Messages::new(messages, count) }?;
-        for index in 0..count {
-            let message = unsafe { messages.get(index) }?;
-            let headers = unsafe { input::headers(&message) }?;
-            producer.check(&unsafe { input::draft(&message, &headers) }?)?;
-        }
-        for index in 0..count {
-            let message = unsafe { messages.get(index) }?;
-            let headers = unsafe { input::headers(&message) }?;
-            match producer.accept(&unsafe { input::draft(&message, &headers) }?) {
-                Ok(()) => {}
-                Err(status) if index == 0 && status != Status::BufferOverflow => return Err(status.into()),
-                Err(_) => return Ok(index),
-            }
-        }
-        Ok(count)
     })
 }

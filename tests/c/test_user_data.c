@@ -84,16 +84,14 @@ static void wrong_masks_are_refused(void) {
     recorder_end(&first);
 }
 
-static void a_mask_needs_a_callback(void) {
-    ap_config_t *config = ap_config_new();
-    fresh();
-    CHECK_STATUS(ap_config_set_event_callback(config, AP_EVENT_ALL, NULL, &recorder, record_free_call),
-                 AP_ERR_INVALID_ARGUMENT);
-    check_freed_once();
-    fresh();
-    CHECK_STATUS(ap_config_set_event_callback(config, 0, NULL, &recorder, record_free_call), AP_OK);
-    ap_config_free(config);
-    check_freed_once();
+static void without_a_callback_it_is_freed_too(void) {
+    for (uint32_t mask = 0; mask <= AP_EVENT_ALL; mask += AP_EVENT_ALL) {
+        ap_config_t *config = ap_config_new();
+        fresh();
+        CHECK_STATUS(ap_config_set_event_callback(config, mask, NULL, &recorder, record_free_call), AP_OK);
+        ap_config_free(config);
+        check_freed_once();
+    }
 }
 
 /* A mask of 0 is a callback that never runs. */
@@ -210,7 +208,7 @@ int main(void) {
     RUN(freed_when_replaced);
     RUN(freed_on_each_error);
     RUN(wrong_masks_are_refused);
-    RUN(a_mask_needs_a_callback);
+    RUN(without_a_callback_it_is_freed_too);
     RUN(an_empty_mask_reports_nothing);
     RUN(the_configuration_may_go_first);
     RUN(the_producers_may_go_first);
