@@ -10,7 +10,7 @@ warnings := -std=c99 -D_POSIX_C_SOURCE=200809L -Wall -Wextra -Wpedantic -O2
 
 .DEFAULT_GOAL := build
 .NOTPARALLEL:
-.PHONY: build demo test header clean help setup-build setup-test suites
+.PHONY: build demo test header abi clean help setup-build setup-test suites
 
 build: ## build the library (target/release/libasync_producer.so and .a)
 	$(CARGO) build --release --locked
@@ -41,6 +41,9 @@ suites:
 
 header: ## write include/async_producer.h anew from src/ffi
 	HEADER=write $(CARGO) test --release --locked --test header
+
+abi: ## take additions to the ABI over into tests/abi (docs/abi.md)
+	ABI=write $(CARGO) test --release --locked --test abi
 
 clean: ## remove everything that was built
 	$(CARGO) clean
