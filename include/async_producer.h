@@ -26,11 +26,19 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/** The version of this header; ap_version() has that of the running library. */
+/** The major version of this header; ap_version() has the version of the running library. */
 #define AP_VERSION_MAJOR 0
+
+/** The minor version of this header. */
 #define AP_VERSION_MINOR 1
+
+/** The patch version of this header. */
 #define AP_VERSION_PATCH 0
+
+/** The version of this header as ap_version() answers it: (major << 16) | (minor << 8) | patch. */
 #define AP_VERSION_NUMBER ((AP_VERSION_MAJOR << 16) | (AP_VERSION_MINOR << 8) | AP_VERSION_PATCH)
+
+/** The version of this header as text. */
 #define AP_VERSION_STRING "0.1.0"
 
 /** The linkage of every function; define it before the include to override it. */
@@ -159,11 +167,13 @@ typedef enum ap_event_type {
      */
     AP_EVENT_STALLED = 256,
     /**
-     * An error of the client: brokers down, authentication, a fatal error after which the client is made anew.
+     * An error of the client: brokers down, authentication, a fatal error after which the client is made anew. What
+     * happens again and again is told once, then once a minute: message_count says how often since.
      */
     AP_EVENT_ERROR = 512,
     /**
-     * A log line of librdkafka: text; status is its syslog level (0 to 7). May be coalesced.
+     * A log line of librdkafka: text; status is its syslog level (0 to 7). The same line is told as ERROR is. May
+     * be coalesced.
      */
     AP_EVENT_LOG = 1024,
     /**

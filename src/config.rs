@@ -138,6 +138,39 @@ mod tests {
         path
     }
 
+    /// The table of the producer's own properties: defaults and ranges are those the code answers.
+    fn table() -> String {
+        let partitioner =
+            ("partitioner", "how a key chooses its partition; `crc32` is ruby-kafka's way, `murmur2_random` Java's");
+        let mut table = String::from("| key | default | allowed | meaning |\n| --- | --- | --- | --- |\n");
+        for (name, meaning) in Settings::PROPERTIES.into_iter().chain([partitioner]) {
+            let default = Config::new().get(name).expect(name);
+            let refusal = Config::new().set(name, "?").expect_err(name).text;
+            let allowed = refusal.split_once("is not allowed; ").map_or("", |(_, allowed)| allowed);
+            let allowed = allowed.replace(" are,", ",");
+            let allowed = allowed.trim_end_matches(" are").trim_end_matches(" is");
+            table.push_str(&format!("| `{name}` | `{default}` | {allowed} | {meaning} |\n"));
+        }
+        table
+    }
+
+    /// DOCS=write writes it anew (`make tables`).
+    #[test]
+    fn the_documented_properties_are_these() {
+        let (begin, end) = ("<!-- properties: made by `make tables` -->\n", "<!-- /properties -->");
+        for name in ["README.md", "docs/guide.md"] {
+            let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
+            let text = std::fs::read_to_string(&path).expect(name);
+            let (before, rest) = text.split_once(begin).unwrap_or_else(|| panic!("{name} has no line {begin}"));
+            let (found, after) = rest.split_once(end).unwrap_or_else(|| panic!("{name} has no line {end}"));
+            if std::env::var_os("DOCS").is_some_and(|wish| wish == "write") {
+                std::fs::write(&path, format!("{before}{begin}{}{end}{after}", table())).expect(name);
+            } else {
+                assert_eq!(found, table(), "{name} does not say what the code does; run `make tables`");
+            }
+        }
+    }
+
     #[test]
     fn own_and_librdkafkas_properties_share_one_space() {
         let config = Config::new();

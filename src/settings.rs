@@ -57,23 +57,29 @@ const _: () = assert!(MAX_SIZE <= MAX_COUNT);
 const MAX_SECONDS: f64 = 1e9;
 
 impl Settings {
-    /// The names, as in the header's documentation.
-    pub const NAMES: [&'static str; 11] = [
-        "max_queue_size",
-        "max_buffer_size",
-        "max_buffer_bytesize",
-        "delivery_threshold",
-        "delivery_interval",
-        "max_retries",
-        "retry_backoff",
-        "max_pending_bytes",
-        "overflow_wait",
-        "event_mode",
-        "stall_report_interval",
+    /// Their names and meanings; the tables of README.md and docs/guide.md are made from these.
+    pub const PROPERTIES: [(&'static str, &'static str); 11] = [
+        ("max_queue_size", "messages the queue holds"),
+        ("max_buffer_size", "messages the worker holds, those on their way included"),
+        ("max_buffer_bytesize", "the same in bytes of keys, values and headers"),
+        ("delivery_threshold", "buffered messages that start a delivery, at most `max_buffer_size`; 0 = off"),
+        ("delivery_interval", "time between deliveries; 0 = off"),
+        ("max_retries", "attempts after a failed delivery"),
+        ("retry_backoff", "pause before the next attempt, growing"),
+        (
+            "max_pending_bytes",
+            "memory of everything accepted and not settled: keys, values, headers, topics, overhead; 0 = no limit",
+        ),
+        ("overflow_wait", "how long `ap_produce()` may wait for room; waiters are served in order"),
+        ("event_mode", "whose thread runs the callback: the library's, or the one that calls `ap_poll()`"),
+        (
+            "stall_report_interval",
+            "time without any delivery, while messages wait, after which `STALLED` is reported; 0 = off",
+        ),
     ];
 
     pub fn has(key: &str) -> bool {
-        Self::NAMES.contains(&key)
+        Self::PROPERTIES.iter().any(|(name, _)| *name == key)
     }
 
     pub fn set(&mut self, key: &str, value: &str) -> Result<()> {
@@ -178,7 +184,7 @@ mod tests {
     #[test]
     fn every_name_can_be_read_and_set_to_its_default() {
         let mut settings = Settings::default();
-        for name in Settings::NAMES {
+        for (name, _) in Settings::PROPERTIES {
             let value = settings.get(name).expect(name);
             settings.set(name, &value).expect(name);
         }

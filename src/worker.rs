@@ -3,6 +3,7 @@
 //! It is a state machine: [`Worker::turn`] does all there is to do at a moment and says when it wants to be called again.
 //! The thread in `producer` calls it by the real clock; the tests call it by theirs, with a scripted transport.
 
+mod complaints;
 mod ending;
 mod link;
 mod settlement;
@@ -23,6 +24,7 @@ use crate::policy::Policy;
 use crate::shared::Shared;
 use crate::transport::{Connector, Notice};
 
+use complaints::Complaints;
 use ending::Ending;
 use link::Link;
 use settlement::Desk;
@@ -50,6 +52,7 @@ pub struct Worker {
     link: Link,
     desk: Desk,
     watch: Watch,
+    complaints: Complaints,
     ending: Ending,
     /// A message taken from the queue for which the buffer has no bytes left.
     stowed: Option<Message>,
@@ -70,6 +73,7 @@ impl Worker {
             link: Link::new(connector),
             desk: Desk::default(),
             watch: Watch::new(settings.stall_report_interval, now),
+            complaints: Complaints::default(),
             ending: Ending::default(),
             stowed: None,
             taken: 0,

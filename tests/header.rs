@@ -32,11 +32,19 @@ fn macros() -> String {
         [env!("CARGO_PKG_VERSION_MAJOR"), env!("CARGO_PKG_VERSION_MINOR"), env!("CARGO_PKG_VERSION_PATCH")];
     format!(
         r#"
-/** The version of this header; ap_version() has that of the running library. */
+/** The major version of this header; ap_version() has the version of the running library. */
 #define AP_VERSION_MAJOR {major}
+
+/** The minor version of this header. */
 #define AP_VERSION_MINOR {minor}
+
+/** The patch version of this header. */
 #define AP_VERSION_PATCH {patch}
+
+/** The version of this header as ap_version() answers it: (major << 16) | (minor << 8) | patch. */
 #define AP_VERSION_NUMBER ((AP_VERSION_MAJOR << 16) | (AP_VERSION_MINOR << 8) | AP_VERSION_PATCH)
+
+/** The version of this header as text. */
 #define AP_VERSION_STRING "{version}"
 
 /** The linkage of every function; define it before the include to override it. */

@@ -37,9 +37,11 @@ pub enum ap_event_type {
     /// Nothing could be delivered for stall_report_interval although messages wait; text has the last error. May be
     /// coalesced.
     AP_EVENT_STALLED = 256,
-    /// An error of the client: brokers down, authentication, a fatal error after which the client is made anew.
+    /// An error of the client: brokers down, authentication, a fatal error after which the client is made anew. What
+    /// happens again and again is told once, then once a minute: message_count says how often since.
     AP_EVENT_ERROR = 512,
-    /// A log line of librdkafka: text; status is its syslog level (0 to 7). May be coalesced.
+    /// A log line of librdkafka: text; status is its syslog level (0 to 7). The same line is told as ERROR is. May
+    /// be coalesced.
     AP_EVENT_LOG = 1024,
     /// librdkafka's statistics as JSON in value, every statistics.interval.ms milliseconds where that is set. Where they
     /// are not read in time, only the latest is kept.

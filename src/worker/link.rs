@@ -7,6 +7,7 @@ use crate::error::Status;
 use crate::event::{Event, Kind, c_text};
 use crate::lane;
 use crate::transport::{Connector, Notice, Transport};
+use crate::verdict::code;
 
 use super::Worker;
 
@@ -117,7 +118,7 @@ impl Worker {
                 let failures = failures + 1;
                 let pause = lane::pause(self.shared.settings.retry_backoff, failures);
                 self.link.state = State::Down { failures, retry_at: Some(now + pause) };
-                self.report_error(error.status, 0, &error.text);
+                self.report_error(error.status, 0, &error.text, 1);
                 false
             }
         }
@@ -140,15 +141,12 @@ impl Worker {
     fn note(&mut self, notice: Notice, now: Instant) {
         match notice {
             Notice::Settled(parcel, verdict) => self.judge(parcel, verdict, now),
-            Notice::Error { code, text, fatal } => {
-                self.report_error(Status::Client, code, &text);
-                if fatal {
-                    self.link.leave(now + LEAVING_TIME);
-                }
-            }
+            Notice::Error { code, text, fatal } => self.hear_error(code, text, fatal, now),
             Notice::Log { level, text } => {
-                if self.shared.outbox.wants(Kind::Log) {
-                    self.desk.tell(Event { status: level, ..Event::now(Kind::Log, c_text(text)) });
+                if self.shared.outbox.wants(Kind::Log)
+                    && let Some(message_count) = self.complaints.hear(&text, now)
+                {
+                    self.desk.tell(Event { status: level, message_count, ..Event::now(Kind::Log, c_text(text)) });
                 }
             }
             Notice::Stats(json) => {
@@ -156,6 +154,19 @@ impl Worker {
                     self.desk.tell(Event::now(Kind::Stats, c"statistics of the client").with_document(json));
                 }
             }
+        }
+    }
+
+    fn hear_error(&mut self, code: i32, text: String, fatal: bool, now: Instant) {
+        // librdkafka's text counts brokers, and not always those that are down.
+        let text = if code == code::ALL_BROKERS_DOWN { "all brokers are down".into() } else { text };
+        if fatal {
+            self.report_error(Status::Client, code, &text, 1);
+            self.link.leave(now + LEAVING_TIME);
+        } else if let Some(count) = self.complaints.hear(&text, now) {
+            self.report_error(Status::Client, code, &text, count);
+        } else {
+            self.watch.remember(code, &text);
         }
     }
 
@@ -167,15 +178,15 @@ impl Worker {
         transport.close(CLOSING_TIME);
         if !self.ending.is_dropping() {
             self.shared.counters.client_resets.fetch_add(1, Relaxed);
-            self.report_error(Status::Client, 0, "the Kafka client is made anew");
+            self.report_error(Status::Client, 0, "the Kafka client is made anew", 1);
         }
     }
 
-    pub(super) fn report_error(&mut self, status: Status, code: i32, text: &str) {
+    pub(super) fn report_error(&mut self, status: Status, code: i32, text: &str, message_count: u64) {
         self.watch.remember(code, text);
         if self.shared.outbox.wants(Kind::Error) {
-            let event = Event { status: status.code(), kafka_error: code, ..Event::now(Kind::Error, c_text(text)) };
-            self.desk.tell(event);
+            let event = Event::now(Kind::Error, c_text(text));
+            self.desk.tell(Event { status: status.code(), kafka_error: code, message_count, ..event });
         }
     }
 

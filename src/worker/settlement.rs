@@ -198,7 +198,7 @@ impl Worker {
         if self.shared.outbox.wants(Kind::DeliveryFinished) {
             let (status, text) = match finished.undelivered {
                 0 => (Status::Ok, c"every message of the delivery is delivered".into()),
-                count => (Status::Undelivered, c_text(format!("{count} messages of the delivery were not delivered"))),
+                count => (Status::Undelivered, c_text(format!("{count} of the delivery's messages not delivered"))),
             };
             self.desk.tell(Event {
                 status: status.code(),
@@ -221,8 +221,9 @@ impl Worker {
         if !self.shared.outbox.wants(Kind::Retry) {
             return;
         }
-        let why = reason.and_then(|verdict| verdict.text.as_deref()).unwrap_or("no answer in time");
-        let text = c_text(format!("{count} messages are sent again: {why}"));
+        let why = reason.and_then(|verdict| verdict.text.as_deref().map(str::to_owned));
+        let why = why.unwrap_or_else(|| self.watch.explain(code::TIMED_OUT));
+        let text = c_text(format!("{count} to be sent again: {why}"));
         let event = Event {
             partition: self.buffer.lane(lane).partition,
             kafka_error: reason.map_or(0, |verdict| verdict.error),

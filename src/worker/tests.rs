@@ -809,6 +809,32 @@ fn a_stall_is_reported_each_interval_with_the_last_error() {
 }
 
 #[test]
+fn an_error_that_goes_on_is_told_once_a_minute_and_does_not_hide_its_cause() {
+    let mut rig = Rig::new(&[("stall_report_interval", "10")]);
+    rig.kafka().habit = Reply::Hold;
+    rig.produce_all(0..1);
+    rig.deliver();
+    rig.run();
+    for round in 0..60 {
+        let refused = format!("broker 1: connection refused (after {round}ms in state CONNECT)");
+        for (code, text) in [(-195, refused.as_str()), (-187, "0/1 brokers are down")] {
+            let text = text.to_owned();
+            rig.kafka().report(crate::transport::Notice::Error { code, text, fatal: false });
+        }
+        rig.advance(2 * SECOND);
+    }
+    let told: Vec<_> = rig
+        .events
+        .iter()
+        .filter(|event| event.kind == Kind::Error)
+        .map(|event| (event.kafka_error, event.message_count))
+        .collect();
+    assert_eq!(told, [(-195, 1), (-187, 1), (-195, 30), (-187, 30)]);
+    let stalled = rig.last(Kind::Stalled).text.to_string_lossy().into_owned();
+    assert!(stalled.contains("connection refused"), "{stalled}");
+}
+
+#[test]
 fn a_stall_is_not_reported_while_messages_arrive() {
     let mut rig = Rig::new(&[("stall_report_interval", "10")]);
     for round in 0..50 {

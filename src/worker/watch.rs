@@ -28,8 +28,11 @@ impl Watch {
         self.since = now;
     }
 
+    /// That all brokers are down says less than why one of them is, which came before it.
     pub(super) fn remember(&mut self, code: i32, text: &str) {
-        self.last_error = Some((code, text.into()));
+        if code != code::ALL_BROKERS_DOWN || self.last_error.is_none() {
+            self.last_error = Some((code, text.into()));
+        }
     }
 
     pub(super) fn next_look(&self) -> Option<Instant> {
@@ -78,7 +81,7 @@ impl Worker {
             None => (0, "none"),
         };
         let seconds = self.watch.interval.as_secs_f64();
-        let text = c_text(format!("{count} messages wait and none was delivered for {seconds} s; last error: {last}"));
+        let text = c_text(format!("{count} waiting, none delivered for {seconds} s; last error: {last}"));
         self.desk.tell(Event {
             status: Status::TimedOut.code(),
             kafka_error: error,

@@ -235,10 +235,22 @@ impl Properties {
         // SAFETY: our configuration and an array of C strings; a client that was made is destroyed.
         fork::exclude(|| unsafe {
             let conf = rd::rd_kafka_conf_dup_filter(self.conf, without.len(), without.as_mut_ptr());
-            let client = start(conf)?;
+            let client = start(conf).map_err(|error| self.name_the_file(error))?;
             rd::rd_kafka_destroy(client);
             Ok(())
         })
+    }
+
+    /// librdkafka says which property it cannot use, and OpenSSL why, but not which file was meant.
+    fn name_the_file(&self, error: Error) -> Error {
+        let blamed = FILES.iter().find(|key| error.text.contains(**key));
+        match blamed.and_then(|key| Some((key, self.read(key)?))) {
+            Some((key, path)) => Error::new(
+                error.status,
+                format!("{key}: \"{path}\" is not allowed; a file that can be read and used is: {}", error.text),
+            ),
+            None => error,
+        }
     }
 
     /// Makes a client.
@@ -251,6 +263,10 @@ impl Properties {
         }
     }
 }
+
+/// Properties that name files.
+const FILES: [&str; 5] =
+    ["ssl.ca.location", "ssl.certificate.location", "ssl.key.location", "ssl.crl.location", "ssl.keystore.location"];
 
 /// Makes a client of a configuration, which is used up.
 unsafe fn start(conf: *mut rd::rd_kafka_conf_t) -> Result<*mut rd::rd_kafka_t> {
