@@ -1,0 +1,83 @@
+//! Three brokers, each behind a proxy, with everything on all three of them and two needed for an acknowledgement.
+
+use std::net::TcpListener;
+use std::sync::Arc;
+
+use crate::proxy::Proxy;
+use crate::support::kafka::Broker;
+
+pub const SIZE: usize = 3;
+
+pub struct Cluster {
+    pub brokers: Vec<Broker>,
+    pub proxies: Vec<Proxy>,
+}
+
+/// The ports of one broker.
+#[derive(Clone, Copy)]
+struct Ports {
+    inside: u16,
+    controller: u16,
+    client: u16,
+}
+
+impl Cluster {
+    pub fn start() -> Cluster {
+        let ports: Arc<[Ports]> = free_ports().into();
+        let proxies: Vec<_> = ports.iter().map(|ports| Proxy::start(ports.client)).collect();
+        let starting: Vec<_> = (0..SIZE)
+            .map(|index| {
+                let (ports, proxy) = (ports.clone(), proxies[index].port());
+                std::thread::spawn(move || start_broker(index, &ports, proxy))
+            })
+            .collect();
+        let brokers = starting.into_iter().map(|thread| thread.join().expect("a broker")).collect();
+        Cluster { brokers, proxies }
+    }
+
+    /// Where clients go: through the proxies.
+    pub fn bootstrap(&self) -> String {
+        let addresses: Vec<_> = self.proxies.iter().map(|proxy| format!("127.0.0.1:{}", proxy.port())).collect();
+        addresses.join(",")
+    }
+}
+
+fn start_broker(index: usize, ports: &[Ports], proxy: u16) -> Broker {
+    let node = index + 1;
+    let voters: Vec<_> = ports
+        .iter()
+        .enumerate()
+        .map(|(index, ports)| format!("{}@127.0.0.1:{}", index + 1, ports.controller))
+        .collect();
+    let Ports { inside, controller, client } = ports[index];
+    let properties = [
+        format!("node.id={node}"),
+        format!("controller.quorum.voters={}", voters.join(",")),
+        // The first is the one that the tests' own tools use.
+        format!(
+            "listeners=PLAINTEXT://127.0.0.1:{inside},CLIENT://127.0.0.1:{client},CONTROLLER://127.0.0.1:{controller}"
+        ),
+        format!("advertised.listeners=PLAINTEXT://127.0.0.1:{inside},CLIENT://127.0.0.1:{proxy}"),
+        "listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CLIENT:PLAINTEXT,CONTROLLER:PLAINTEXT".into(),
+        "inter.broker.listener.name=PLAINTEXT".into(),
+        "default.replication.factor=3".into(),
+        "min.insync.replicas=2".into(),
+        "offsets.topic.replication.factor=3".into(),
+        "unclean.leader.election.enable=false".into(),
+        "auto.create.topics.enable=false".into(),
+        // Leaders go home soon after a broker has come back, so that they move often.
+        "auto.leader.rebalance.enable=true".into(),
+        "leader.imbalance.check.interval.seconds=5".into(),
+        "leader.imbalance.per.broker.percentage=0".into(),
+        "replica.lag.time.max.ms=5000".into(),
+    ];
+    let properties: Vec<&str> = properties.iter().map(String::as_str).collect();
+    Broker::start(&properties)
+}
+
+/// Below the ports that the system gives to clients, so that they are still free at a restart.
+fn free_ports() -> [Ports; SIZE] {
+    let mut candidates = (0..12_000u32).map(|step| 20_000 + ((std::process::id() * 31 + step) % 12_000) as u16);
+    let mut next = || candidates.find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).expect("a free port");
+    std::array::from_fn(|_| Ports { inside: next(), controller: next(), client: next() })
+}
