@@ -10,17 +10,37 @@ warnings := -std=c99 -D_POSIX_C_SOURCE=200809L -Wall -Wextra -Wpedantic -O2
 
 .DEFAULT_GOAL := build
 .NOTPARALLEL:
-.PHONY: build demo test header abi clean help setup-build setup-test suites
+.PHONY: build demo test deb header abi tables clean help setup-build setup-test suites
 
 build: ## build the library (target/release/libasync_producer.so and .a)
 	$(CARGO) build --release --locked
 	ln -sf libasync_producer.so $(library)/libasync_producer.so.0
+
+deb: $(library)/libasync_producer.so ## build the Debian packages (target/deb/*.deb); needs debhelper
+	scripts/deb
 
 demo: setup-build build ## show a text file being delivered; BROKERS=host:port TOPIC=name for a real Kafka
 	mkdir -p $(target)/demo
 	$(CC) $(warnings) -Iinclude examples-c/produce_stdin.c -o $(target)/demo/produce_stdin \
 	  -L$(library) -lasync_producer -pthread -Wl,-rpath,'$$ORIGIN/../release'
 	$(target)/demo/produce_stdin -v -k '|' -t $(TOPIC) $(if $(BROKERS),-b $(BROKERS)) examples-c/data/orders.txt
+
+PREFIX ?= /usr/local
+CMAKE ?= cmake
+.PHONY: install uninstall
+
+# Built where it is missing or older than its source, so that root needs no cargo.
+$(library)/libasync_producer.so: Cargo.toml Cargo.lock build.rs $(shell find src -name '*.rs')
+	$(MAKE) build
+
+install: $(library)/libasync_producer.so ## install below PREFIX (/usr/local), with LIBDIR (lib) and DESTDIR: docs/install.md
+	$(CMAKE) -S cmake -B '$(target)/cmake' -DASYNC_PRODUCER_LIBRARY_DIR='$(abspath $(library))' \
+	  -DCMAKE_INSTALL_PREFIX='$(PREFIX)' $(if $(LIBDIR),-DCMAKE_INSTALL_LIBDIR='$(LIBDIR)',-UCMAKE_INSTALL_LIBDIR)
+	$(CMAKE) --build '$(target)/cmake'
+	DESTDIR='$(DESTDIR)' $(CMAKE) --install '$(target)/cmake'
+
+uninstall: ## remove what make install put in place, with the same DESTDIR
+	DESTDIR='$(DESTDIR)' $(CMAKE) --build '$(target)/cmake' --target uninstall
 
 test: setup-test build suites ## run every test; fails where one is missing or skipped
 
@@ -38,9 +58,14 @@ suites:
 	$(call ctest,tests/c,asan,-DAP_SANITIZE=ON)
 	$(call ctest,examples-c,valgrind,-DAP_VALGRIND=ON)
 	$(call ctest,examples-c,asan,-DAP_SANITIZE=ON)
+	$(call ctest,tests/install,installed)
+	tests/deb/run
 
 header: ## write include/async_producer.h anew from src/ffi
 	HEADER=write $(CARGO) test --release --locked --test header
+
+tables: ## write the tables of properties in README.md and docs/guide.md anew from src/settings.rs
+	DOCS=write $(CARGO) test --release --locked --lib documented_properties
 
 abi: ## take additions to the ABI over into tests/abi (docs/abi.md)
 	ABI=write $(CARGO) test --release --locked --test abi
