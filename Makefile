@@ -10,7 +10,7 @@ warnings := -std=c99 -D_POSIX_C_SOURCE=200809L -Wall -Wextra -Wpedantic -O2
 
 .DEFAULT_GOAL := build
 .NOTPARALLEL:
-.PHONY: build demo test deb header abi tables clean help setup-build setup-test suites
+.PHONY: build demo test deb header abi tables docs clean help setup-build setup-test suites
 
 build: ## build the library (target/release/libasync_producer.so and .a)
 	$(CARGO) build --release --locked
@@ -66,6 +66,11 @@ header: ## write include/async_producer.h anew from src/ffi
 
 tables: ## write the tables of properties in README.md and docs/guide.md anew from src/settings.rs
 	DOCS=write $(CARGO) test --release --locked --lib documented_properties
+
+docs: ## the API reference in target/docs/html, and manual pages in target/man
+	mkdir -p $(target)
+	doxygen docs/Doxyfile
+	scripts/man-pages include/async_producer.h $(target)/man
 
 abi: ## take additions to the ABI over into tests/abi (docs/abi.md)
 	ABI=write $(CARGO) test --release --locked --test abi

@@ -431,7 +431,7 @@ typedef struct ap_stats_t {
      */
     size_t struct_size;
     /**
-     * Messages taken by ap_produce(), ap_produce_message() and ap_produce_batch().
+     * Messages taken by ap_produce() and the like.
      */
     uint64_t accepted;
     /**

@@ -18,7 +18,7 @@ use super::status::ap_status_t;
 pub struct ap_stats_t {
     /// Bytes of this struct the caller knows; set by the caller.
     pub struct_size: usize,
-    /// Messages taken by ap_produce(), ap_produce_message() and ap_produce_batch().
+    /// Messages taken by ap_produce() and the like.
     pub accepted: u64,
     /// Messages Kafka acknowledged.
     pub delivered: u64,
