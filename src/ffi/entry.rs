@@ -54,8 +54,8 @@ const MAX_SIZE: usize = 4096;
 /// callback is dear or not possible.
 ///
 /// Where none waits, it waits for the first; then it takes what is there, max_events at the most. After the event
-/// descriptor became readable, call it until it answers fewer than max_events. Which events there are says the mask of
-/// ap_config_set_event_callback(), whose callback may be NULL.
+/// descriptor became readable, call it until it answers 0: the last call gives back the places of what the one before
+/// it handed out. Which events there are says the mask of ap_config_set_event_callback(), whose callback may be NULL.
 ///
 /// Ownership: events is the caller's: max_events entries of event_size bytes each, in memory of any alignment. What
 ///            their ids stand for stays with the library until the next call of this function, and keeps its place in
