@@ -59,7 +59,8 @@ std::string required(const char *name) {
 
 std::string topic(std::string_view name) { return required("TOPIC") + "-" + std::string(name); }
 
-ap::Config settings(std::string_view brokers, std::initializer_list<std::pair<std::string_view, std::string_view>> more) {
+ap::Config settings(std::string_view brokers,
+                    std::initializer_list<std::pair<std::string_view, std::string_view>> more) {
     ap::Config config{{"bootstrap.servers", brokers}};
     for (const auto &[key, value] : more) config.set(key, value);
     return config;
@@ -212,7 +213,8 @@ void batch() {
             ap::Message(topic("batch")).key("k-" + std::to_string(i)).value("batch-" + std::to_string(i)));
     }
     const auto taken = session.producer.produce_batch(messages);
-    std::cout << "batch taken=" << taken << " flush=" << status_of([&] { session.producer.flush(ap::forever); }) << '\n';
+    std::cout << "batch taken=" << taken << " flush=" << status_of([&] { session.producer.flush(ap::forever); })
+              << '\n';
     session.producer.shutdown(ap::forever);
 }
 
