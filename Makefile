@@ -10,7 +10,8 @@ warnings := -std=c99 -D_POSIX_C_SOURCE=200809L -Wall -Wextra -Wpedantic -O2
 
 .DEFAULT_GOAL := build
 .NOTPARALLEL:
-.PHONY: build demo test deb header abi tables docs clean help setup-build setup-test suites
+.PHONY: build demo test deb header abi tables docs clean help setup-build setup-test prefix
+.PHONY: $(addprefix test-,core c cpp install docs go ruby node python conformance)
 
 build: ## build the library (target/release/libasync_producer.so and .a)
 	$(CARGO) build --release --locked
@@ -42,7 +43,7 @@ install: $(library)/libasync_producer.so ## install below PREFIX (/usr/local), w
 uninstall: ## remove what make install put in place, with the same DESTDIR
 	DESTDIR='$(DESTDIR)' $(CMAKE) --build '$(target)/cmake' --target uninstall
 
-test: setup-test build suites ## run every test; fails where one is missing or skipped
+test: setup-test build $(addprefix test-,core c cpp install docs go ruby node python conformance) ## run every test
 
 # $(call ctest,directory,variant,option): a CMake project against the library, in a build directory of its own.
 define ctest
@@ -51,15 +52,40 @@ cmake --build $(target)/ctest/$(1)-$(2) --parallel $(JOBS)
 scripts/no-skips ctest --test-dir $(target)/ctest/$(1)-$(2) --output-on-failure --no-tests=error --parallel $(JOBS)
 endef
 
-suites:
+# Each of these is a part of `make test`, for one who works on that part; a missing or skipped test is a failure.
+test-core: ## ... of these the tests in Rust, some of them against a real Kafka
 	tests/kafka/kafka setup
 	scripts/no-skips $(CARGO) test --release --locked --no-fail-fast
+
+test-c: ## ... the C tests and examples, under valgrind and under sanitizers
 	$(call ctest,tests/c,valgrind,-DAP_VALGRIND=ON)
 	$(call ctest,tests/c,asan,-DAP_SANITIZE=ON)
 	$(call ctest,examples-c,valgrind,-DAP_VALGRIND=ON)
 	$(call ctest,examples-c,asan,-DAP_SANITIZE=ON)
+
+test-cpp: ## ... the C++ tests and examples, plain and under sanitizers
+	$(call ctest,tests/cpp,plain)
+	$(call ctest,tests/cpp,asan,-DAP_SANITIZE=ON)
+	$(call ctest,examples-cpp,plain)
+	$(call ctest,examples-cpp,asan,-DAP_SANITIZE=ON)
+
+test-install: ## ... make install, CMake, pkg-config, static linking, the Debian packages
 	$(call ctest,tests/install,installed)
 	tests/deb/run
+
+test-docs: ## ... the API reference, manual pages, the programs in the guides, links
+	tests/docs/run
+
+test-go test-ruby test-node test-python: test-%: prefix # the package of a language, by its own runner
+	AP_PREFIX=$(abspath $(target))/prefix bindings/$*/test
+
+test-conformance: prefix ## ... one scenario in all languages against a real Kafka
+	tests/kafka/kafka setup
+	AP_PREFIX=$(abspath $(target))/prefix tests/conformance/run
+
+# An installation that the languages are tested with.
+prefix:
+	$(MAKE) --no-print-directory install PREFIX=$(abspath $(target))/prefix DESTDIR= LIBDIR= >$(target)/prefix.log
 
 header: ## write include/async_producer.h anew from src/ffi
 	HEADER=write $(CARGO) test --release --locked --test header
@@ -79,7 +105,7 @@ clean: ## remove everything that was built
 	$(CARGO) clean
 
 help: ## list the targets
-	@sed -nE 's/^([a-z]+):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+	@sed -nE 's/^([a-z-]+):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 18
 
 setup-build:
 	scripts/setup build
