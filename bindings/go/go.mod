@@ -1,0 +1,3 @@
+module asyncproducer
+
+go 1.25

@@ -1,0 +1,5 @@
+//go:build !race
+
+package asyncproducer_test
+
+const raceEnabled = false
