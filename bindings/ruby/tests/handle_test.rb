@@ -110,6 +110,14 @@ class HandleTest < AsyncProducerTest
     assert_equal "fine", ruby!(script)
   end
 
+  def test_nothing_holds_a_producer_after_its_shutdown
+    producer = dead
+    producer.produce("v", topic: "t")
+    producer.shutdown(timeout: 0)
+    assert_raises(AsyncProducer::ShutDown) { producer.produce("v", topic: "t") }
+    refute_includes AsyncProducer::OpenProducers.instance_variable_get(:@producers), producer
+  end
+
   def test_a_forgotten_producer_goes_on_until_the_end
     out = ruby!(<<~RUBY)
       require "async_producer"

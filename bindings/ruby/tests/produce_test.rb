@@ -108,7 +108,7 @@ class ProduceTest < AsyncProducerTest
   def test_what_is_of_no_use_is_refused_by_name
     producer = dead
     [[:topic, 5], [:topic, nil], [:topic, "a\0b"], [:partition, "x"], [:partition, -1], [:partition, 2**31],
-     [:headers, "h"], [:headers, [["a", 1, 2]]], [:headers, { 5 => "x" }], [:create_time, 12]].each do |name, value|
+     [:headers, "h"], [:headers, 5], [:headers, [["a", 1, 2]]], [:headers, { 5 => "x" }], [:create_time, 12]].each do |name, value|
       error = assert_raises(AsyncProducer::InvalidArgument) { producer.produce("v", topic: "t", **{ name => value }) }
       assert_match(/\A#{name}: .* is not allowed; .* is needed\z/, error.message)
     end

@@ -4,7 +4,7 @@ module AsyncProducer
   # Reads the events of a producer. Read by one thread at a time: what an entry stands for can be looked up until the
   # next reading.
   class EventSource
-    # Entries of one reading; fewer mean that no more wait.
+    # Entries of one reading.
     MOST = 256
 
     ENTRY_SIZE = 64

@@ -69,7 +69,7 @@ module AsyncProducer
 
     # Without the properties, which may be secret.
     def inspect
-      "#<#{self.class} #{@properties["bootstrap.servers"].join(",")}>"
+      "#<#{self.class} #{Array(@properties["bootstrap.servers"]).join(",")}>"
     end
 
     # Each producer is ended by its own shutdown; there is nothing to close here.

@@ -15,6 +15,7 @@ module AsyncProducer
     HANDLING_TIME = 1
 
     OVERFLOW = -2
+    NO_HEADERS = {}.freeze
 
     # Properties are the library's and librdkafka's, by their names (Strings) or with underscores for dots (Symbols).
     #
@@ -169,8 +170,7 @@ module AsyncProducer
     private
 
     def start
-      OpenProducers.add(self)
-      @reader.start
+      OpenProducers.add(self) if @reader.start
     end
 
     # Before anything of the message is noted: what a forked child has noted is forgotten when its reader starts.
@@ -183,7 +183,7 @@ module AsyncProducer
       value = value.to_s unless value.nil? || value.is_a?(String)
       key = key.to_s unless key.nil? || key.is_a?(String)
       status =
-        if partition || partition_key || create_time || (headers && !headers.empty?)
+        if partition || partition_key || create_time || (headers && headers != NO_HEADERS)
           enqueue_record(Arguments.record(topic, value, key, headers, partition, partition_key, create_time, tag))
         else
           @calls.ap_produce(@handle, topic, key, key ? key.bytesize : 0, value, value ? value.bytesize : 0, tag)

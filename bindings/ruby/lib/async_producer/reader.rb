@@ -22,13 +22,15 @@ module AsyncProducer
       @pid == Process.pid
     end
 
+    # Whether it was to be started; after its end it is not any more.
     def start
       @lock.synchronize do
-        return if running? || @finishing
+        return false if running? || @finishing
 
         open_descriptors unless started?
         @thread = Thread.new { run }
         @thread.name = "ap-reader"
+        true
       end
     end
 
