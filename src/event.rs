@@ -185,10 +185,13 @@ impl Event {
         self.message().into_iter().flat_map(Message::headers)
     }
 
-    /// Takes in a later event of the same type: the counts add up, the rest is the later one's.
+    /// Takes in a later event of the same type: the counts add up, the rest is the later one's, but that a delivery lost
+    /// messages is not forgotten.
     pub fn coalesce(&mut self, later: Event) {
         let message_count = self.message_count + later.message_count;
-        *self = Event { message_count, ..later };
+        let lost = self.kind == Kind::DeliveryFinished && later.status == Status::Ok.code();
+        let status = if lost { self.status } else { later.status };
+        *self = Event { message_count, status, ..later };
     }
 }
 
@@ -196,4 +199,22 @@ impl Event {
 pub fn c_text(text: impl Into<String>) -> Cow<'static, CStr> {
     let text: String = text.into();
     Cow::Owned(CString::new(text.replace('\0', " ")).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn finished(status: Status, message_count: u64) -> Event {
+        Event { status: status.code(), message_count, ..Event::new(Kind::DeliveryFinished, c"") }
+    }
+
+    #[test]
+    fn that_a_delivery_lost_messages_survives_coalescing() {
+        for (first, second) in [(Status::Undelivered, Status::Ok), (Status::Ok, Status::Undelivered)] {
+            let mut event = finished(first, 3);
+            event.coalesce(finished(second, 4));
+            assert_eq!((event.status, event.message_count), (Status::Undelivered.code(), 7));
+        }
+    }
 }

@@ -18,10 +18,11 @@ pub enum ap_event_type {
     AP_EVENT_ENQUEUED = 1,
     /// A message was refused by ap_produce() for lack of room: topic, tag, queue_size, max_queue_size. May be coalesced.
     AP_EVENT_BUFFER_OVERFLOW = 2,
-    /// A delivery begins: message_count messages go to Kafka.
+    /// A delivery begins: message_count messages go to Kafka. May be coalesced.
     AP_EVENT_DELIVERY_STARTED = 4,
     /// Every message of a delivery is settled: message_count messages, attempt is the highest number of attempts one
-    /// of them took, duration_us the time; status is AP_ERR_UNDELIVERED where one of them was not delivered.
+    /// of them took, duration_us the time; status is AP_ERR_UNDELIVERED where one of them was not delivered. May be
+    /// coalesced: then attempt and duration_us are the latest one's.
     AP_EVENT_DELIVERY_FINISHED = 8,
     /// One message was acknowledged: topic, partition, offset, timestamp_ms, tag, attempt; duration_us is the time since
     /// ap_produce(). It carries the whole message.
@@ -38,7 +39,7 @@ pub enum ap_event_type {
     /// coalesced.
     AP_EVENT_STALLED = 256,
     /// An error of the client: brokers down, authentication, a fatal error after which the client is made anew. What
-    /// happens again and again is told once, then once a minute: message_count says how often since.
+    /// happens again and again is told once, then once a minute: message_count says how often since. May be coalesced.
     AP_EVENT_ERROR = 512,
     /// A log line of librdkafka: text; status is its syslog level (0 to 7). The same line is told as ERROR is. May
     /// be coalesced.

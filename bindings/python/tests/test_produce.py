@@ -158,7 +158,18 @@ class Refusals(TestCase):
             with self.assertRaises(TypeError) as raised:
                 producer.produce(**{"topic": "t", **arguments})
             self.assertEqual(str(raised.exception), sentence)
+        for headers in (5, "text", ["h"], [("h", "v", "more")]):
+            with self.assertRaisesRegex(TypeError, "^headers must be a mapping, or an iterable of pairs"):
+                producer.produce("t", headers=headers)
         self.assertEqual(producer.stats().accepted, 0)
+
+    def test_headers_may_come_from_an_iterator(self):
+        producer = self.producer(TINY)
+        producer.produce("t", headers=((name, name.upper()) for name in "ab"))
+        producer.produce("t", headers=[])
+        producer.clear()
+        messages = [event.message for event in self.events.wait(EventType.DROPPED, 2)]
+        self.assertEqual([message.headers for message in messages], [(("a", b"A"), ("b", b"B")), ()])
 
     def test_a_header_name_with_a_nul(self):
         with self.assertRaisesRegex(InvalidArgument, "a name with a NUL"):

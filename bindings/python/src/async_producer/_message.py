@@ -57,10 +57,10 @@ def pack(
         partition_key = _payload(partition_key, "partition_key")
     body = b"".join((name, b"\0", key or b"", value or b"", partition_key or b""))
     count = 0
-    if headers:
-        count, packed = _pack_headers(headers)
-        body += packed
     try:
+        if headers:
+            count, packed = _pack_headers(headers)
+            body += packed
         head = _HEAD.pack(
             _HEAD.size + len(body),
             len(name),
@@ -81,14 +81,24 @@ def pack(
 
 
 def _pack_headers(headers: Headers) -> tuple[int, bytes]:
-    pairs = list(headers.items() if isinstance(headers, Mapping) else headers)
     parts: list[bytes] = []
+    pairs = _header_pairs(headers)
     for name, value in pairs:
         encoded = text(name, "the name of a header")
         content = _payload(value, f"the value of the header {name!r}")
         size = _NULL if content is None else len(content)
         parts += (_HEADER_HEAD.pack(len(encoded), size), encoded, b"\0", content or b"")
     return len(pairs), b"".join(parts)
+
+
+def _header_pairs(headers: Headers) -> list[tuple[str, Payload | None]]:
+    if isinstance(headers, Mapping):
+        return list(headers.items())
+    if isinstance(headers, Iterable):
+        pairs = list(headers)
+        if all(isinstance(pair, (tuple, list)) and len(pair) == 2 for pair in pairs):
+            return pairs
+    raise TypeError("headers must be a mapping, or an iterable of pairs of a name and a value")
 
 
 def unpack(record: bytes) -> Message:
