@@ -10,7 +10,7 @@ warnings := -std=c99 -D_POSIX_C_SOURCE=200809L -Wall -Wextra -Wpedantic -O2
 
 .DEFAULT_GOAL := build
 .NOTPARALLEL:
-.PHONY: build demo test deb header abi tables docs clean help setup-build setup-test prefix
+.PHONY: build demo test deb header abi tables docs chaos bench-languages clean help setup-build setup-test prefix
 .PHONY: $(addprefix test-,core c cpp install docs go ruby node python conformance)
 
 build: ## build the library (target/release/libasync_producer.so and .a)
@@ -86,6 +86,18 @@ test-conformance: prefix ## ... one scenario in all languages against a real Kaf
 # An installation that the languages are tested with.
 prefix:
 	$(MAKE) --no-print-directory install PREFIX=$(abspath $(target))/prefix DESTDIR= LIBDIR= >$(target)/prefix.log
+
+SECONDS ?= 600
+SEED ?= 1
+RATE ?= 1000
+
+chaos: ## the long soak under faults of brokers and network: SECONDS=600 SEED=1 RATE=1000 (a second, of each of two threads)
+	tests/kafka/kafka setup
+	CHAOS_SECONDS=$(SECONDS) CHAOS_SEED=$(SEED) CHAOS_RATE=$(RATE) \
+	  $(CARGO) test --release --locked --test chaos nothing_is_lost -- --nocapture
+
+bench-languages: prefix ## what a call costs in each language, beside C
+	AP_PREFIX=$(abspath $(target))/prefix benches/languages
 
 header: ## write include/async_producer.h anew from src/ffi
 	HEADER=write $(CARGO) test --release --locked --test header
