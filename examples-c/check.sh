@@ -43,7 +43,7 @@ case_readme() {
         sed 's/"bootstrap.servers", "localhost:9092"/"test.mock.num.brokers", "1"/' >"$work/readme.c"
     grep -q test.mock "$work/readme.c" || fail "no program in the README"
     "$AP_CC" -std=c99 -Wall -Wextra -Wpedantic -Werror -I"$AP_INCLUDE_DIR" "$work/readme.c" \
-        "$bin/lib/libasync_producer.so.0.1" -Wl,-rpath,"$bin/lib" -o "$work/readme"
+        "$bin/lib/libasync_producer.so.0" -Wl,-rpath,"$bin/lib" -o "$work/readme"
     bin=$work run readme </dev/null
     expect_code 0
     expect err '^Done\.'
