@@ -14,6 +14,25 @@ class Flush(TestCase):
         producer.flush()
         self.assertEqual(producer.stats().delivered, 1)
 
+    def test_everything_is_told_when_it_returns(self):
+        producer = self.producer({"test.mock.num.brokers": 1}, EventType.DELIVERED)
+        for round in range(1, 21):
+            futures = [producer.send("t", str(number)) for number in range(50)]
+            producer.flush()
+            self.assertTrue(all(future.done() for future in futures))
+            self.assertEqual(len(self.events.of(EventType.DELIVERED)), 50 * round)
+
+    def test_a_handler_that_is_behind_is_not_waited_for_beyond_the_limit(self):
+        gate = threading.Event()
+        self.addCleanup(gate.set)
+        producer = Producer(MOCK, on_event=lambda event: gate.wait(LONG), events=EventType.DELIVERED)
+        self.addCleanup(producer.close)
+        self.addCleanup(gate.set)
+        producer.produce("t", "v")
+        self.eventually(lambda: producer._telling is not None)
+        producer.flush(0.05)
+        producer.flush(0)
+
     def test_a_deadline(self):
         producer = self.producer(NOWHERE)
         producer.produce("t", "v")

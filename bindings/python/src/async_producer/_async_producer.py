@@ -209,6 +209,9 @@ class AsyncProducer(Base["asyncio.Future[Delivery]"]):
         except RuntimeError:  # The loop is closed.
             self._socket.close()
 
+    def _read_unread(self) -> None:
+        self._read_all()
+
     def _stop_reading(self, timeout: float | None) -> None:
         self._read_all()
         if self._loop is not None and self._socket is not None:

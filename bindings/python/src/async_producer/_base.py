@@ -115,6 +115,10 @@ class Base(Generic[FutureType]):
         """Nobody has it any more: frees it, on whatever thread this is."""
         raise NotImplementedError
 
+    def _read_unread(self) -> None:
+        """Reads what is there, unless somebody else does."""
+        raise NotImplementedError
+
     def _stop_reading(self, timeout: float | None) -> None:
         """The end: reads what is there, and no more."""
         raise NotImplementedError
@@ -209,11 +213,11 @@ class Base(Generic[FutureType]):
             raise WouldDeadlock("a call that waits is not possible in an event handler")
 
     def _flush_in_slices(self, deadline: float) -> int:
-        """Flushes, and reads events meanwhile: the way to wait where there is no other thread."""
+        """The way to wait where there can be no other thread."""
         while True:
             left = deadline - time.monotonic()
             status: int = lib.ap_flush(self._handle, milliseconds(min(max(left, 0), _SLICE_SECONDS)))
-            self._read_all()
+            self._read_unread()
             if status != Status.TIMED_OUT or left <= 0:
                 return status
 

@@ -18,7 +18,7 @@ from ._background import call
 from ._base import Base, Handler, Item, check_tag, milliseconds
 from ._batch import Batch, Payloads
 from ._config import Value
-from ._enums import EventType
+from ._enums import EventType, Status
 from ._errors import BufferOverflow, ProducerError, error
 from ._event import Delivery, log_event
 from ._message import Headers, Payload, pack
@@ -117,17 +117,18 @@ class Producer(Base["futures.Future[Delivery]"]):
     # Waiting
 
     def flush(self, timeout: float | None = None) -> None:
-        """Delivers, and waits until everything accepted before the call is settled.
+        """Delivers, and waits until everything accepted before the call is settled and told.
 
         Raises Undelivered where some of it was not delivered, TimedOut where `timeout` seconds passed first. Ctrl-C
         ends the wait, not the delivery.
         """
         self._refuse_in_handler()
         limit = milliseconds(timeout)
-        if limit == 0:
-            self._check(lib.ap_flush(self._handle, 0))
-            return
-        self._check(self._wait(lib.ap_flush, limit))
+        began = time.monotonic()
+        status = lib.ap_flush(self._handle, 0) if limit == 0 else self._wait(lib.ap_flush, limit)
+        if status != Status.TIMED_OUT and self._reader is not None:
+            self._reader.catch_up(_rest(limit, began))
+        self._check(status)
 
     def shutdown(self, timeout: float | None = None) -> None:
         """Takes no more messages, delivers what there is, and waits until everything is settled and told.
@@ -143,7 +144,7 @@ class Producer(Base["futures.Future[Delivery]"]):
         self._line.close()
         began = time.monotonic()
         status = self._wait(lib.ap_shutdown, limit)
-        self._stop_reading(None if limit < 0 else max(1.0, began + limit / 1000 - time.monotonic()))
+        self._stop_reading(_rest(limit, began))
         self._check(status)
 
     def close(self) -> None:
@@ -215,6 +216,11 @@ class Producer(Base["futures.Future[Delivery]"]):
     def _discard(self) -> None:
         self._close()
 
+    def _read_unread(self) -> None:
+        # A handler may be slow: it is the reader's, and must not hold up an exit.
+        if self._reader is None:
+            self._read_all()
+
     def _stop_reading(self, timeout: float | None) -> None:
         if self._reader is not None:
             self._reader.stop(timeout)
@@ -239,3 +245,8 @@ class Producer(Base["futures.Future[Delivery]"]):
             self._reader.forget()
         self._reader = None
         self._starting = threading.RLock()
+
+
+def _rest(limit: int, began: float) -> float | None:
+    """What is left of a limit in milliseconds for handlers that are behind: a second at least."""
+    return None if limit < 0 else max(1.0, began + limit / 1000 - time.monotonic())

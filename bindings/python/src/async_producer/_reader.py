@@ -5,6 +5,7 @@ from __future__ import annotations
 import select
 import socket
 import threading
+from collections import deque
 from contextlib import suppress
 from typing import Callable
 from weakref import WeakMethod
@@ -20,7 +21,10 @@ class Reader:
     def __init__(self, event_fd: int, read: WeakMethod[Callable[[], None]]) -> None:
         self._read = read
         self._events = socket.socket(fileno=event_fd)
-        self._stop, self._stopper = socket.socketpair()
+        self._door, self._knocker = socket.socketpair()
+        self._door.setblocking(False)
+        self._waiting: deque[threading.Event] = deque()
+        self._stopped = self._ended = False
         self._thread = threading.Thread(target=self._run, name="async_producer", daemon=True)
         try:
             self._thread.start()
@@ -28,35 +32,55 @@ class Reader:
             self.forget()
             raise
 
+    def catch_up(self, timeout: float | None) -> None:
+        """Waits until the events that are there now are read and told."""
+        caught_up = threading.Event()
+        self._waiting.append(caught_up)
+        if not self._ended:
+            self._knock()
+            caught_up.wait(timeout)
+
     def stop(self, timeout: float | None) -> None:
         """Lets it read what is there, and waits for its end."""
-        with suppress(OSError):  # It may have ended, and closed the other end.
-            self._stopper.send(b"\0")
+        self._stopped = True
+        self._knock()
         if self._thread is not threading.current_thread():
             self._thread.join(timeout)
 
     def forget(self) -> None:
         """Closes its descriptors: those of a thread that never was, or that a forked child does not have."""
-        for end in (self._events, self._stop, self._stopper):
+        for end in (self._events, self._door, self._knocker):
             end.close()
+
+    def _knock(self) -> None:
+        with suppress(OSError):  # It may have ended, and closed the other end.
+            self._knocker.send(b"\0")
 
     def _run(self) -> None:
         try:
             self._watch()
         finally:
+            self._ended = True
+            self._tell(len(self._waiting))
             self.forget()
 
     def _watch(self) -> None:
-        stop = self._stop.fileno()
         poll = select.poll()
         poll.register(self._events, select.POLLIN)
-        poll.register(stop, select.POLLIN)
+        poll.register(self._door, select.POLLIN)
         stopped = False
         while not stopped:
-            ready = poll.poll()
-            stopped = any(descriptor == stop for descriptor, _ in ready)
+            poll.poll()
+            with suppress(BlockingIOError):
+                self._door.recv(4096)
+            stopped, waiting = self._stopped, len(self._waiting)
             read = self._read()
             if read is None:
                 return
             read()
             del read
+            self._tell(waiting)
+
+    def _tell(self, waiting: int) -> None:
+        for _ in range(waiting):
+            self._waiting.popleft().set()
