@@ -119,7 +119,6 @@ for body in (produce, flush):
 producer = Producer({"test.mock.num.brokers": 1, "delivery_threshold": 1},
                     on_event=lambda event: threading.Event().wait(), events=EventType.DELIVERED, exit_timeout=0.05)
 producer.produce("t", "v")
-producer.flush()
 """,
             "",
         )

@@ -1,5 +1,6 @@
 """Flush, shutdown, close, and the end of a `with`."""
 
+import queue
 import threading
 
 from async_producer import EventType, InvalidArgument, Producer, ProducerError, ShutDown, TimedOut, Undelivered
@@ -32,6 +33,15 @@ class Flush(TestCase):
         self.eventually(lambda: producer._telling is not None)
         producer.flush(0.05)
         producer.flush(0)
+
+    def test_a_handler_that_waits_for_the_caller_is_not_waited_for(self):
+        full = queue.Queue(1)
+        producer = Producer(MOCK, on_event=full.put, events=EventType.DELIVERED)
+        self.addCleanup(producer.close)
+        for _ in range(5):
+            producer.produce("t", "v")
+        producer.flush()
+        self.assertEqual([full.get(timeout=LONG).type for _ in range(5)], [EventType.DELIVERED] * 5)
 
     def test_a_deadline(self):
         producer = self.producer(NOWHERE)

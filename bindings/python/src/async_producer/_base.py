@@ -76,6 +76,8 @@ class Base(Generic[FutureType]):
         self._reading = threading.Lock()
         self._closing = threading.RLock()
         self._telling: int | None = None
+        #: Counts what was read and told, so that a slow handler can be told from one that never returns.
+        self._progress = 0
         #: Whether anything was produced in this process.
         self._is_used = False
 
@@ -162,6 +164,7 @@ class Base(Generic[FutureType]):
             return 0  # Another one is at it, and goes on until there are none.
         try:
             count = self._inbox.read()
+            self._progress += 1
             if self._awaited or self._wanted & EVERYDAY or self._inbox.has_details():
                 self._telling = threading.get_ident()
                 for event in self._digest_all():
@@ -196,6 +199,7 @@ class Base(Generic[FutureType]):
         return event if wanted else None
 
     def _tell(self, event: Event) -> None:
+        self._progress += 1
         try:
             if self._on_event:
                 self._on_event(event)

@@ -24,6 +24,9 @@ from ._event import Delivery, log_event
 from ._message import Headers, Payload, pack
 from ._reader import Reader
 
+#: How many seconds a handler may take for one event before nobody waits for it any more.
+_PATIENCE = 5.0
+
 
 class Producer(Base["futures.Future[Delivery]"]):
     """Hands messages to Kafka in the background. Every method may be called from any thread.
@@ -127,7 +130,7 @@ class Producer(Base["futures.Future[Delivery]"]):
         began = time.monotonic()
         status = lib.ap_flush(self._handle, 0) if limit == 0 else self._wait(lib.ap_flush, limit)
         if status != Status.TIMED_OUT and self._reader is not None:
-            self._reader.catch_up(_rest(limit, began))
+            self._wait_for_reader(self._reader.catch_up(), _rest(limit, began))
         self._check(status)
 
     def shutdown(self, timeout: float | None = None) -> None:
@@ -211,6 +214,14 @@ class Producer(Base["futures.Future[Delivery]"]):
         status = self._flush_in_slices(math.inf if limit < 0 else time.monotonic() + limit / 1000)
         return status if function is lib.ap_flush else int(function(self._handle, 0))
 
+    def _wait_for_reader(self, told: threading.Event, timeout: float | None) -> None:
+        """Waits until handlers and futures are told of everything, for as long as they get on."""
+        deadline = math.inf if timeout is None else time.monotonic() + timeout
+        while True:
+            progress, left = self._progress, deadline - time.monotonic()
+            if told.wait(min(max(left, 0), _PATIENCE)) or left <= 0 or self._progress == progress:
+                return
+
     # What `Base` asks for
 
     def _discard(self) -> None:
@@ -222,10 +233,12 @@ class Producer(Base["futures.Future[Delivery]"]):
             self._read_all()
 
     def _stop_reading(self, timeout: float | None) -> None:
-        if self._reader is not None:
-            self._reader.stop(timeout)
-        else:
+        if self._reader is None:
             self._read_all()
+            return
+        told = self._reader.stop()
+        if not self._reader.is_current():
+            self._wait_for_reader(told, timeout)
 
     def _settle(self, future: futures.Future[Delivery], outcome: Delivery | ProducerError) -> None:
         if not future.set_running_or_notify_cancel():

@@ -32,29 +32,28 @@ class Reader:
             self.forget()
             raise
 
-    def catch_up(self, timeout: float | None) -> None:
-        """Waits until the events that are there now are read and told."""
+    def catch_up(self) -> threading.Event:
+        """What is set when the events that are there now are read and told."""
         caught_up = threading.Event()
         self._waiting.append(caught_up)
-        if not self._ended:
-            self._knock()
-            caught_up.wait(timeout)
+        if self._ended:
+            caught_up.set()
+        with suppress(OSError):  # It may have ended, and closed the other end.
+            self._knocker.send(b"\0")
+        return caught_up
 
-    def stop(self, timeout: float | None) -> None:
-        """Lets it read what is there, and waits for its end."""
+    def stop(self) -> threading.Event:
+        """As `catch_up()`; then it ends."""
         self._stopped = True
-        self._knock()
-        if self._thread is not threading.current_thread():
-            self._thread.join(timeout)
+        return self.catch_up()
+
+    def is_current(self) -> bool:
+        return self._thread is threading.current_thread()
 
     def forget(self) -> None:
         """Closes its descriptors: those of a thread that never was, or that a forked child does not have."""
         for end in (self._events, self._door, self._knocker):
             end.close()
-
-    def _knock(self) -> None:
-        with suppress(OSError):  # It may have ended, and closed the other end.
-            self._knocker.send(b"\0")
 
     def _run(self) -> None:
         try:
