@@ -2,12 +2,11 @@
 
 mod support;
 
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-use support::kafka::Broker;
+use support::kafka::{Broker, free_ports};
 use support::producer::*;
 
 const PASSWORD: &str = "a-password-of-alice";
@@ -89,14 +88,6 @@ fn certify(directory: &Path, name: &str) -> (PathBuf, PathBuf) {
 fn run(mut command: Command) {
     let output = command.output().expect("keytool, of the JDK");
     assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stdout));
-}
-
-/// Below the ports that the system gives to clients.
-fn free_ports<const N: usize>() -> [u16; N] {
-    let mut candidates = (0..12_000u32).map(|step| 20_000 + ((std::process::id() * 31 + step) % 12_000) as u16);
-    std::array::from_fn(|_| {
-        candidates.find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).expect("a free port")
-    })
 }
 
 fn sasl(mechanism: &str, properties: &[(&str, &str)]) -> Producer {

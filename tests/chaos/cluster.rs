@@ -1,10 +1,9 @@
 //! Three brokers, each behind a proxy, with everything on all three of them and two needed for an acknowledgement.
 
-use std::net::TcpListener;
 use std::sync::Arc;
 
 use crate::proxy::Proxy;
-use crate::support::kafka::Broker;
+use crate::support::kafka::{Broker, free_ports};
 
 pub const SIZE: usize = 3;
 
@@ -23,7 +22,11 @@ struct Ports {
 
 impl Cluster {
     pub fn start() -> Cluster {
-        let ports: Arc<[Ports]> = free_ports().into();
+        let free: [u16; 3 * SIZE] = free_ports();
+        let ports: Arc<[Ports]> = free
+            .chunks_exact(3)
+            .map(|three| Ports { inside: three[0], controller: three[1], client: three[2] })
+            .collect();
         let proxies: Vec<_> = ports.iter().map(|ports| Proxy::start(ports.client)).collect();
         let starting: Vec<_> = (0..SIZE)
             .map(|index| {
@@ -73,11 +76,4 @@ fn start_broker(index: usize, ports: &[Ports], proxy: u16) -> Broker {
     ];
     let properties: Vec<&str> = properties.iter().map(String::as_str).collect();
     Broker::start(&properties)
-}
-
-/// Below the ports that the system gives to clients, so that they are still free at a restart.
-fn free_ports() -> [Ports; SIZE] {
-    let mut candidates = (0..12_000u32).map(|step| 20_000 + ((std::process::id() * 31 + step) % 12_000) as u16);
-    let mut next = || candidates.find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).expect("a free port");
-    std::array::from_fn(|_| Ports { inside: next(), controller: next(), client: next() })
 }

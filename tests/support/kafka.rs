@@ -3,12 +3,21 @@
 use std::ffi::OsStr;
 use std::fmt;
 use std::io::Write;
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, OnceLock};
 
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/kafka/kafka");
+
+/// Below the ports that the system gives to clients, so that they are still free at a restart.
+pub fn free_ports<const N: usize>() -> [u16; N] {
+    let mut candidates = (0..12_000u32).map(|step| 20_000 + ((std::process::id() * 31 + step) % 12_000) as u16);
+    std::array::from_fn(|_| {
+        candidates.find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).expect("a free port")
+    })
+}
 
 /// A broker with a directory of its own; it ends with the value, and with the test process however that ends.
 pub struct Broker {
