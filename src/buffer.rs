@@ -4,6 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::ffi::{CStr, CString};
 use std::time::{Duration, Instant};
 
+use crate::dice::Dice;
 use crate::lane::Lane;
 use crate::message::{Message, PARTITION_ANY};
 use crate::transport::{Parcel, Partitions, Transport};
@@ -58,7 +59,7 @@ impl Buffer {
             held_bytes: 0,
             idle: 0,
             next_sequence: 0,
-            dice: Dice(seed | 1),
+            dice: Dice::new(seed),
         }
     }
 
@@ -289,7 +290,7 @@ impl Buffer {
         let dice = &mut self.dice;
         let topic = &mut self.topics[topic];
         if topic.sticky_left == 0 || topic.sticky >= count {
-            topic.sticky = dice.below(count);
+            topic.sticky = dice.below(count as u64) as i32;
             topic.sticky_left = STICKY_RUN;
         }
         topic.sticky_left -= 1;
@@ -330,18 +331,5 @@ impl Buffer {
         }
         lanes[index] = Some(lane);
         lane
-    }
-}
-
-/// A small generator (Marsaglia's xorshift64, <https://www.jstatsoft.org/article/view/v008i14>): seeded, so that tests
-/// repeat.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, count: i32) -> i32 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        ((self.0 >> 16) % count.max(1) as u64) as i32
     }
 }

@@ -12,6 +12,7 @@ mod buffer;
 mod clock;
 mod config;
 mod delivery;
+mod dice;
 mod error;
 mod event;
 #[allow(unsafe_code)]

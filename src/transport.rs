@@ -3,6 +3,8 @@
 pub mod kafka;
 #[cfg(test)]
 pub mod scripted;
+#[cfg(test)]
+pub mod simulated;
 
 use std::ffi::CStr;
 use std::time::Duration;

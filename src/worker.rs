@@ -6,7 +6,11 @@
 mod complaints;
 mod ending;
 mod link;
+#[cfg(test)]
+mod rig;
 mod settlement;
+#[cfg(test)]
+mod simulator;
 #[cfg(test)]
 mod tests;
 mod watch;
@@ -245,7 +249,7 @@ impl Worker {
         let times = [
             self.policy.next_tick(),
             self.buffer.wake_lanes(now),
-            self.link.next_look(),
+            self.link.next_look(self.buffer.held() > self.buffer.idle()),
             self.watch.next_look(),
             self.ending.next_look(),
         ];

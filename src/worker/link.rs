@@ -56,9 +56,10 @@ impl Link {
         }
     }
 
-    pub(super) fn next_look(&self) -> Option<Instant> {
+    /// `waiting`: there is something to send.
+    pub(super) fn next_look(&self, waiting: bool) -> Option<Instant> {
         match &self.state {
-            State::Down { retry_at, .. } => *retry_at,
+            State::Down { retry_at, .. } => retry_at.filter(|_| waiting),
             State::Up(_) => None,
             State::Leaving { until, .. } => Some(*until),
         }

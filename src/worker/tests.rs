@@ -1,146 +1,18 @@
 //! The worker by a clock and a Kafka of the test's own: no threads, no sleeps.
 
-use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
-use super::{Turn, Worker};
+use super::Turn;
+use super::rig::{Rig, SECOND, TOPIC};
 use crate::error::Status;
-use crate::event::{Event, Kind, Mask, Persistence};
+use crate::event::{Kind, Persistence};
 use crate::inbox::{Answer, Request};
-use crate::limits::Release;
 use crate::message::{Draft, PARTITION_ANY};
-use crate::outbox::Outbox;
-use crate::settings::Settings;
-use crate::shared::{Phase, Shared};
+use crate::shared::Phase;
 use crate::transport::Partitions;
-use crate::transport::scripted::{Reply, Script, ScriptedConnector, SharedScript};
+use crate::transport::scripted::Reply;
 use crate::verdict::code;
-
-const TOPIC: &std::ffi::CStr = c"greetings";
-const SECOND: Duration = Duration::from_secs(1);
-
-/// A worker with everything around it.
-struct Rig {
-    shared: Arc<Shared>,
-    worker: Worker,
-    kafka: SharedScript,
-    now: Instant,
-    events: Vec<Event>,
-}
-
-impl Rig {
-    fn new(properties: &[(&str, &str)]) -> Rig {
-        let mut settings = Settings::default();
-        for (key, value) in properties {
-            settings.set(key, value).expect("a good value");
-        }
-        let outbox = Arc::new(Outbox::new(Mask::from_bits(0xFFF).expect("bits"), None));
-        let shared = Arc::new(Shared::new(settings, outbox));
-        let kafka: SharedScript = Arc::new(Mutex::new(Script::default()));
-        let now = Instant::now();
-        let worker = Worker::new(shared.clone(), Box::new(ScriptedConnector(kafka.clone())), 7, now);
-        Rig { shared, worker, kafka, now, events: Vec::new() }
-    }
-
-    fn kafka(&self) -> MutexGuard<'_, Script> {
-        self.kafka.lock().expect("no panic")
-    }
-
-    fn produce(&self, tag: u64) -> Result<(), Status> {
-        self.produce_to(tag, PARTITION_ANY, None)
-    }
-
-    fn produce_to(&self, tag: u64, partition: i32, key: Option<&[u8]>) -> Result<(), Status> {
-        let value = tag.to_string();
-        self.shared.accept(&Draft {
-            topic: TOPIC,
-            value: Some(value.as_bytes()),
-            key,
-            tag,
-            partition,
-            ..Draft::default()
-        })
-    }
-
-    fn produce_all(&self, tags: impl IntoIterator<Item = u64>) {
-        for tag in tags {
-            self.produce(tag).expect("room");
-        }
-    }
-
-    fn deliver(&self) {
-        self.shared.inbox.deliver();
-    }
-
-    fn flush(&self) -> Arc<Answer> {
-        let answer = Arc::new(Answer::default());
-        self.shared.inbox.request(Request::Flush(answer.clone()));
-        answer
-    }
-
-    fn shutdown(&self, timeout: Option<Duration>) {
-        self.shared.inbox.close(timeout.map(|timeout| self.now + timeout), self.shared.counters.undelivered());
-        self.shared.advance(Phase::Closing);
-    }
-
-    /// Turns until the worker would sleep and no report is left; answers what it wants then.
-    fn run(&mut self) -> Turn {
-        let mut turn = self.worker.turn(self.now);
-        for _ in 0..100_000 {
-            self.read();
-            let before = self.kafka().windows.len();
-            let next = self.worker.turn(self.now);
-            let quiet = next == turn && self.kafka().windows.len() == before && !self.has_unread();
-            turn = next;
-            if let Turn::Sleep { until: Some(until), .. } = turn {
-                assert!(!quiet || until > self.now, "a turn that did nothing asks to be called at once");
-            }
-            if turn == Turn::Over || (quiet && turn != Turn::Again) {
-                self.read();
-                return turn;
-            }
-        }
-        panic!("the worker does not come to rest");
-    }
-
-    fn advance(&mut self, time: Duration) -> Turn {
-        self.now += time;
-        self.run()
-    }
-
-    fn has_unread(&self) -> bool {
-        self.shared.outbox.unread() > 0
-    }
-
-    /// Reads the events, as a callback would, and gives their places back.
-    fn read(&mut self) {
-        let mut events = VecDeque::new();
-        while self.shared.outbox.take(Some(Instant::now()), usize::MAX, &mut events) {
-            let mut release = Release::default();
-            for event in &events {
-                if let Some(message) = event.message() {
-                    release.add(message);
-                }
-            }
-            self.shared.queue.release(release);
-            self.shared.outbox.done();
-            self.events.extend(events.drain(..));
-        }
-    }
-
-    fn tags(&self, kind: Kind) -> Vec<u64> {
-        self.events.iter().filter(|event| event.kind == kind).map(|event| event.tag).collect()
-    }
-
-    fn last(&self, kind: Kind) -> &Event {
-        self.events.iter().rev().find(|event| event.kind == kind).unwrap_or_else(|| panic!("no {kind:?} event"))
-    }
-
-    fn delivered(&self) -> Vec<u64> {
-        self.kafka().tags(TOPIC, 0)
-    }
-}
 
 fn range(range: std::ops::Range<u64>) -> Vec<u64> {
     range.collect()
@@ -566,6 +438,19 @@ fn a_client_that_cannot_be_made_is_tried_again() {
     assert_eq!(rig.delivered(), range(0..3));
 }
 
+#[test]
+fn a_client_that_cannot_be_made_keeps_nobody_busy_once_nothing_waits() {
+    let mut rig = Rig::new(&[]);
+    rig.kafka().refuse_connections = true;
+    rig.produce_all(0..3);
+    rig.deliver();
+    rig.run();
+    rig.shared.inbox.request(Request::Clear(Arc::default()));
+    rig.run();
+    let turn = rig.advance(60 * SECOND);
+    assert!(matches!(turn, Turn::Sleep { until: None, .. }), "{turn:?}");
+}
+
 // Topics and partitions.
 
 #[test]
@@ -843,112 +728,4 @@ fn a_stall_is_not_reported_while_messages_arrive() {
         rig.advance(9 * SECOND);
     }
     assert!(rig.tags(Kind::Stalled).is_empty());
-}
-
-// Any schedule.
-
-/// Marsaglia's xorshift, so that a seed names a schedule.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 11) % bound
-    }
-}
-
-/// Random calls against a random Kafka; in the end every accepted message must have ended exactly once, what was
-/// delivered must be in the log once and in order, and what surely failed must not be there.
-fn schedule(seed: u64) {
-    let mut dice = Dice(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
-    let mut rig = Rig::new(&[("max_buffer_size", "20"), ("max_queue_size", "30"), ("delivery_threshold", "7")]);
-    let errors = [6, 7, 29, 47, 10, code::QUEUE_FULL];
-    rig.kafka().window.messages = 1 + dice.below(8) as usize;
-    rig.kafka().named = dice.below(2) == 0;
-    rig.kafka().topics.insert(TOPIC.to_owned(), Partitions::Unknown);
-    let mut accepted: HashMap<u64, i32> = HashMap::new();
-    for tag in 0..200 {
-        match dice.below(12) {
-            0 => rig.deliver(),
-            1 => drop(rig.flush()),
-            2 => rig.kafka().release(),
-            3 => rig.kafka().replies.push_back(Reply::Refuse(errors[dice.below(6) as usize])),
-            4 => rig.kafka().replies.push_back(Reply::Hold),
-            5 if dice.below(10) == 0 => rig.kafka().replies.push_back(Reply::Die),
-            6 => rig.kafka().replies.push_back(Reply::Lose(7)),
-            7 => drop(rig.advance(Duration::from_millis(dice.below(3000)))),
-            8 => drop(rig.worker.turn(rig.now)),
-            9 => drop(rig.kafka().topics.insert(TOPIC.to_owned(), Partitions::Known(3))),
-            10 => drop(rig.kafka().poison.insert(tag)),
-            _ => {}
-        }
-        let partition = dice.below(3) as i32;
-        let outcome = match dice.below(2) {
-            0 => rig.produce_to(tag, partition, None),
-            _ => rig.produce_to(tag, PARTITION_ANY, Some(&[partition as u8])),
-        };
-        if outcome.is_ok() {
-            accepted.insert(tag, partition);
-        }
-    }
-    rig.kafka().topics.insert(TOPIC.to_owned(), Partitions::Known(3));
-    if dice.below(3) == 0 {
-        rig.shutdown(Some(Duration::from_secs(dice.below(5))));
-    } else {
-        rig.kafka().replies.clear();
-        rig.shutdown(None);
-    }
-    let mut over = false;
-    for _ in 0..200 {
-        rig.kafka().release();
-        over |= rig.advance(SECOND) == Turn::Over;
-        if over {
-            break;
-        }
-    }
-    assert!(over, "seed {seed}: the shutdown does not end");
-    check(&rig, &accepted, seed);
-}
-
-fn check(rig: &Rig, accepted: &HashMap<u64, i32>, seed: u64) {
-    let mut ends: HashMap<u64, (Kind, Persistence)> = HashMap::new();
-    for event in rig.events.iter().filter(|event| event.kind.is_settlement()) {
-        let twice = ends.insert(event.tag, (event.kind, event.persistence));
-        assert!(twice.is_none(), "seed {seed}: message {} ended twice", event.tag);
-    }
-    for (tag, partition) in accepted {
-        let end = ends.remove(tag);
-        let copies = rig.kafka().tags(TOPIC, *partition).iter().filter(|logged| *logged == tag).count();
-        match end {
-            None => panic!("seed {seed}: message {tag} was lost"),
-            Some((Kind::Delivered, _)) => assert_eq!(copies, 1, "seed {seed}: message {tag}, delivered"),
-            Some((_, Persistence::No)) => assert_eq!(copies, 0, "seed {seed}: message {tag}, not delivered"),
-            Some(_) => assert!(copies <= 1, "seed {seed}: message {tag}, unknown"),
-        }
-    }
-    assert!(ends.is_empty(), "seed {seed}: phantoms {ends:?}");
-    for partition in 0..3 {
-        let tags = rig.kafka().tags(TOPIC, partition);
-        assert!(tags.is_sorted(), "seed {seed}: partition {partition} is out of order: {tags:?}");
-    }
-    let limits = rig.shared.queue.limits();
-    let started: u64 =
-        rig.events.iter().filter(|event| event.kind == Kind::DeliveryStarted).map(|event| event.message_count).sum();
-    let finished: u64 =
-        rig.events.iter().filter(|event| event.kind == Kind::DeliveryFinished).map(|event| event.message_count).sum();
-    assert_eq!(started, finished, "seed {seed}: deliveries without an end");
-    assert_eq!((limits.queue_size(), limits.buffer_size(), limits.charged_bytes()), (0, 0, 0), "seed {seed}");
-}
-
-#[test]
-fn any_schedule_settles_each_message_once_and_in_order() {
-    let seeds = match std::env::var("AP_SEED").ok().and_then(|seed| seed.parse().ok()) {
-        Some(seed) => seed..seed + 1,
-        None => 1..3000,
-    };
-    for seed in seeds {
-        schedule(seed);
-    }
 }
