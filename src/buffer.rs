@@ -16,6 +16,10 @@ const BELIEF: Duration = Duration::from_secs(1);
 /// Messages without a key that go to one partition before the next is drawn: they travel together, and so cheaply.
 const STICKY_RUN: u32 = 500;
 
+/// Partitions below this number are found by an index. A program may name any, so the others are found by a map: an index
+/// would take memory for all before it.
+const INDEXED: usize = 4096;
+
 pub struct Buffer {
     topics: Vec<Topic>,
     by_name: HashMap<CString, usize>,
@@ -41,6 +45,7 @@ struct Topic {
     /// here, so that nothing overtakes.
     unrouted: usize,
     lanes: Vec<Option<usize>>,
+    far_lanes: HashMap<i32, usize>,
     partitions: Option<(i32, Instant)>,
     sticky: i32,
     sticky_left: u32,
@@ -307,6 +312,7 @@ impl Buffer {
             name: name.to_owned(),
             unrouted: self.lanes.len() - 1,
             lanes: Vec::new(),
+            far_lanes: HashMap::new(),
             partitions: None,
             sticky: 0,
             sticky_left: 0,
@@ -316,20 +322,27 @@ impl Buffer {
     }
 
     fn lane_of(&mut self, topic: usize, partition: i32) -> usize {
-        let index = partition as usize;
-        let known = self.topics[topic].lanes.get(index).copied().flatten();
+        let lanes = &self.topics[topic];
+        let known = match partition as usize {
+            index if index < INDEXED => lanes.lanes.get(index).copied().flatten(),
+            _ => lanes.far_lanes.get(&partition).copied(),
+        };
         known.unwrap_or_else(|| self.open_lane(topic, partition))
     }
 
     fn open_lane(&mut self, topic: usize, partition: i32) -> usize {
         let lane = self.lanes.len();
         self.lanes.push(Lane::new(topic, partition));
-        let lanes = &mut self.topics[topic].lanes;
+        let topic = &mut self.topics[topic];
         let index = partition as usize;
-        if lanes.len() <= index {
-            lanes.resize(index + 1, None);
+        if index >= INDEXED {
+            topic.far_lanes.insert(partition, lane);
+            return lane;
         }
-        lanes[index] = Some(lane);
+        if topic.lanes.len() <= index {
+            topic.lanes.resize(index + 1, None);
+        }
+        topic.lanes[index] = Some(lane);
         lane
     }
 }

@@ -537,6 +537,19 @@ fn a_partition_the_program_named_and_that_does_not_exist_fails() {
 }
 
 #[test]
+fn any_partition_may_be_named_and_costs_the_same() {
+    let mut rig = Rig::new(&[]);
+    for (tag, partition) in [4095, 4096, i32::MAX, 4096, i32::MAX].into_iter().enumerate() {
+        rig.produce_to(tag as u64, partition, None).expect("room");
+    }
+    rig.deliver();
+    rig.run();
+    for (partition, tags) in [(4095, &[0][..]), (4096, &[1, 3]), (i32::MAX, &[2, 4])] {
+        assert_eq!(rig.kafka().tags(TOPIC, partition), tags);
+    }
+}
+
+#[test]
 fn a_partition_that_is_stuck_does_not_hold_the_others() {
     let mut rig = Rig::new(&[]);
     rig.kafka().replies = [Reply::Hold].into();

@@ -33,7 +33,7 @@ static void check_whole(const ap_event_t *event) {
 static void a_partition_that_is_not_there_fails(void) {
     recorder_start(&recorder);
     ap_producer_t *producer = producer_with(&recorder, AP_EVENT_ALL, MOCK, "max_retries", "0", NULL);
-    ap_message_t good = message_to(0, 1), bad = message_to(1000, 2), other = message_to(0, 3);
+    ap_message_t good = message_to(0, 1), bad = message_to(INT32_MAX, 2), other = message_to(0, 3);
     CHECK_STATUS(ap_produce_message(producer, &good), AP_OK);
     CHECK_STATUS(ap_produce_message(producer, &bad), AP_OK);
     CHECK_STATUS(ap_produce_message(producer, &other), AP_OK);
