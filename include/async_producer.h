@@ -150,7 +150,8 @@ typedef enum ap_event_type {
     AP_EVENT_DELIVERED = 16,
     /**
      * One message is settled without delivery: Kafka refused it for good, the retries are used up, or its fate is
-     * unknown (persistence says which). It carries the whole message.
+     * unknown (persistence says which). text says how far it came, the broker, the reason, the attempts and the last
+     * error. It carries the whole message.
      */
     AP_EVENT_FAILED = 32,
     /**
@@ -163,8 +164,8 @@ typedef enum ap_event_type {
      */
     AP_EVENT_DROPPED = 128,
     /**
-     * Nothing could be delivered for stall_report_interval although messages wait; text has the last error. May be
-     * coalesced.
+     * Nothing could be delivered for stall_report_interval although messages wait; text says what they wait for and the
+     * last error. May be coalesced.
      */
     AP_EVENT_STALLED = 256,
     /**

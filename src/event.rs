@@ -75,6 +75,9 @@ pub enum Persistence {
     Yes = 2,
 }
 
+/// One line for a person.
+pub type Text = Cow<'static, CStr>;
+
 /// One event. The fields are those of `ap_event_t`, where their meaning is written.
 #[derive(Debug)]
 pub struct Event {
@@ -85,7 +88,7 @@ pub struct Event {
     pub offset: i64,
     pub timestamp_ms: i64,
     pub tag: u64,
-    pub text: Cow<'static, CStr>,
+    pub text: Text,
     pub queue_size: u64,
     pub max_queue_size: u64,
     pub buffer_size: u64,
@@ -106,7 +109,7 @@ pub enum Subject {
 }
 
 impl Event {
-    pub fn new(kind: Kind, text: impl Into<Cow<'static, CStr>>) -> Event {
+    pub fn new(kind: Kind, text: impl Into<Text>) -> Event {
         Event {
             kind,
             status: Status::Ok.code(),
@@ -128,12 +131,12 @@ impl Event {
     }
 
     /// An event that happens now and is about no message.
-    pub fn now(kind: Kind, text: impl Into<Cow<'static, CStr>>) -> Event {
+    pub fn now(kind: Kind, text: impl Into<Text>) -> Event {
         Event { timestamp_ms: clock::wall_ms(), ..Event::new(kind, text) }
     }
 
     /// An event that settles a message and carries it.
-    pub fn of_message(kind: Kind, text: impl Into<Cow<'static, CStr>>, message: Message) -> Event {
+    pub fn of_message(kind: Kind, text: impl Into<Text>, message: Message) -> Event {
         Event {
             timestamp_ms: message.timestamp_ms(),
             tag: message.tag(),
@@ -196,7 +199,7 @@ impl Event {
 }
 
 /// A sentence as a C string; a NUL in it would end it early, so it is replaced.
-pub fn c_text(text: impl Into<String>) -> Cow<'static, CStr> {
+pub fn c_text(text: impl Into<String>) -> Text {
     let text: String = text.into();
     Cow::Owned(CString::new(text.replace('\0', " ")).unwrap_or_default())
 }

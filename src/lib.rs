@@ -33,6 +33,7 @@ mod queue;
 mod settings;
 mod shared;
 mod shelf;
+mod stage;
 mod stats;
 mod sys;
 mod transport;

@@ -12,6 +12,7 @@ use std::time::Duration;
 use crate::error::Result;
 use crate::event::Persistence;
 use crate::message::Message;
+use crate::stage::Stage;
 
 /// A message in the worker's hands.
 #[derive(Debug)]
@@ -28,7 +29,7 @@ pub struct Parcel {
 }
 
 /// What became of a parcel.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Verdict {
     /// librdkafka's error code; 0 = acknowledged.
     pub error: i32,
@@ -38,6 +39,8 @@ pub struct Verdict {
     pub offset: i64,
     /// The reason where there is an error.
     pub text: Option<Box<str>>,
+    /// How far it came, where there is an error.
+    pub stage: Stage,
 }
 
 /// What a transport reports.

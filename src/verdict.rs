@@ -23,6 +23,10 @@ pub enum Remedy {
 /// librdkafka's codes by name, as far as something hangs on them (rdkafka.h, rd_kafka_resp_err_t).
 pub mod code {
     pub const UNKNOWN_PARTITION: i32 = -190;
+    pub const UNKNOWN_TOPIC: i32 = -188;
+    pub const RESOLVE: i32 = -193;
+    pub const SSL: i32 = -181;
+    pub const AUTHENTICATION: i32 = -169;
     pub const QUEUE_FULL: i32 = -184;
     pub const DESTROY: i32 = -197;
     pub const FATAL: i32 = -150;
@@ -42,6 +46,11 @@ pub mod code {
     pub const STATE: i32 = -172;
     pub const INVALID_RECORD: i32 = 87;
     pub const MSG_SIZE_TOO_LARGE: i32 = 10;
+}
+
+/// Whether an error of the client says that a connection could not be made or was lost.
+pub fn is_of_connection(error: i32) -> bool {
+    matches!(error, code::TRANSPORT | code::RESOLVE | code::SSL | code::AUTHENTICATION | code::ALL_BROKERS_DOWN)
 }
 
 pub fn remedy(error: i32) -> Remedy {

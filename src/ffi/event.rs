@@ -28,15 +28,16 @@ pub enum ap_event_type {
     /// ap_produce(). It carries the whole message.
     AP_EVENT_DELIVERED = 16,
     /// One message is settled without delivery: Kafka refused it for good, the retries are used up, or its fate is
-    /// unknown (persistence says which). It carries the whole message.
+    /// unknown (persistence says which). text says how far it came, the broker, the reason, the attempts and the last
+    /// error. It carries the whole message.
     AP_EVENT_FAILED = 32,
     /// A delivery of message_count messages failed and will be tried again: topic, partition, attempt; duration_us is the
     /// pause before the next attempt. May be coalesced.
     AP_EVENT_RETRY = 64,
     /// One message was dropped by ap_clear() or at the end of ap_shutdown(). It carries the whole message.
     AP_EVENT_DROPPED = 128,
-    /// Nothing could be delivered for stall_report_interval although messages wait; text has the last error. May be
-    /// coalesced.
+    /// Nothing could be delivered for stall_report_interval although messages wait; text says what they wait for and the
+    /// last error. May be coalesced.
     AP_EVENT_STALLED = 256,
     /// An error of the client: brokers down, authentication, a fatal error after which the client is made anew. What
     /// happens again and again is told once, then once a minute: message_count says how often since. May be coalesced.

@@ -29,6 +29,7 @@ use crate::event::Persistence;
 use crate::fork;
 use crate::message::Message;
 use crate::parker::Parker;
+use crate::stage::Stage;
 use crate::sys;
 
 pub use properties::Properties;
@@ -129,8 +130,9 @@ impl Kafka {
         if let Err((error, text)) = refusal
             && let Some(parcel) = self.slab.remove(ticket)
         {
-            let verdict =
-                Verdict { error, persistence: Persistence::No, partition, offset: -1, text: Some(text.into()) };
+            let (persistence, text) = (Persistence::No, Some(text.into()));
+            let stage = Stage::of_report(error, persistence, None);
+            let verdict = Verdict { error, persistence, partition, offset: -1, text, stage };
             self.local.push(Notice::Settled(parcel, verdict));
         }
     }
@@ -185,7 +187,8 @@ impl Kafka {
             // librdkafka counts offsets up in a refused batch too.
             let offset = if error == 0 { (*message).offset.max(-1) } else { -1 };
             let partition = (*message).partition;
-            notices.push(Notice::Settled(parcel, Verdict { error, persistence, partition, offset, text }));
+            let stage = if error == 0 { Stage::default() } else { stage_of(message, error, persistence) };
+            notices.push(Notice::Settled(parcel, Verdict { error, persistence, partition, offset, text, stage }));
         }
     }
 
@@ -286,6 +289,13 @@ impl Kafka {
 extern "C" fn wake(_: *mut rd::rd_kafka_t, waker: *mut c_void) {
     // SAFETY: the parker that `Kafka::new` registered, alive until after the client.
     unsafe { (*waker.cast::<Parker>()).unpark() };
+}
+
+/// # Safety
+/// A live message.
+unsafe fn stage_of(message: *const rd::rd_kafka_message_t, error: i32, persistence: Persistence) -> Stage {
+    let broker = unsafe { rd::rd_kafka_message_broker_id(message) };
+    Stage::of_report(error, persistence, (broker >= 0).then_some(broker))
 }
 
 /// What is said of a failed message: the broker's words where it sent some. (rd_kafka_message_errstr is for consumers: it

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crate::error::{Error, Result, Status};
 use crate::event::Persistence;
+use crate::stage::Stage;
 use crate::verdict::code;
 
 use super::{Connector, Notice, Parcel, Partitions, Transport, Verdict, Window};
@@ -99,13 +100,14 @@ impl Script {
     fn acknowledge(&mut self, topic: &CStr, partition: i32, parcel: Parcel) {
         let offset = self.tags(topic, partition).len() as i64;
         self.log.push((topic.to_owned(), partition, parcel.message.tag()));
-        let verdict = Verdict { error: 0, persistence: Persistence::Yes, partition, offset, text: None };
+        let verdict = Verdict { persistence: Persistence::Yes, partition, offset, ..Verdict::default() };
         self.notices.push(Notice::Settled(parcel, verdict));
     }
 
     fn fail(&mut self, partition: i32, parcel: Parcel, error: i32, persistence: Persistence) {
         let text = Some("scripted".into());
-        self.notices.push(Notice::Settled(parcel, Verdict { error, persistence, partition, offset: -1, text }));
+        let stage = Stage::of_report(error, persistence, Some(1));
+        self.notices.push(Notice::Settled(parcel, Verdict { error, persistence, partition, offset: -1, text, stage }));
     }
 
     fn receive(&mut self, topic: &CStr, partition: i32, parcels: Vec<Parcel>) {

@@ -207,7 +207,7 @@ impl Cluster {
                 Some(first) if error == 0 => first + index as i64 + i64::from(wrong),
                 _ => -1,
             };
-            self.report(client, parcel, Verdict { error, persistence, partition, offset, text: None });
+            self.report(client, parcel, Verdict { error, persistence, partition, offset, ..Verdict::default() });
         }
         if fatal {
             let text = "fatal error: simulated".into();
@@ -350,7 +350,7 @@ impl Cluster {
 }
 
 fn verdict_of(error: i32, persistence: Persistence, partition: i32) -> Verdict {
-    Verdict { error, persistence, partition, offset: -1, text: None }
+    Verdict { error, persistence, partition, offset: -1, ..Verdict::default() }
 }
 
 pub struct SimulatedConnector(pub Arc<Mutex<Cluster>>);

@@ -7,7 +7,7 @@ use crate::error::Status;
 use crate::event::{Event, Kind, c_text};
 use crate::lane;
 use crate::transport::{Connector, Notice, Transport};
-use crate::verdict::code;
+use crate::verdict::{self, code};
 
 use super::Worker;
 
@@ -185,6 +185,7 @@ impl Worker {
 
     pub(super) fn report_error(&mut self, status: Status, code: i32, text: &str, message_count: u64) {
         self.watch.remember(code, text);
+        let text = if verdict::is_of_connection(code) { format!("no connection: {text}") } else { text.to_owned() };
         if self.shared.outbox.wants(Kind::Error) {
             let event = Event::now(Kind::Error, c_text(text));
             self.desk.tell(Event { status: status.code(), kafka_error: code, message_count, ..event });

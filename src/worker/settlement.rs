@@ -6,10 +6,12 @@ use std::time::Instant;
 
 use crate::clock;
 use crate::error::Status;
-use crate::event::{Event, Kind, Persistence, c_text};
+use crate::event::{Event, Kind, Persistence, Text, c_text};
 use crate::inbox::Answer;
 use crate::limits::Release;
-use crate::transport::{Parcel, Verdict};
+use crate::message::PARTITION_ANY;
+use crate::stage::Stage;
+use crate::transport::{Parcel, Verdict, kafka};
 use crate::verdict::code;
 
 use super::Worker;
@@ -75,7 +77,7 @@ impl Worker {
         let lane = parcel.lane;
         if verdict.error == 0 {
             self.buffer.lane(lane).settled();
-            self.watch.progress(now);
+            self.watch.delivered(now);
             self.settle(parcel, Kind::Delivered, Status::Ok, &verdict);
         } else if verdict.persistence != Persistence::No {
             self.buffer.lane(lane).settled();
@@ -97,6 +99,7 @@ impl Worker {
             partition: parcel.message.partition(),
             offset: -1,
             text: Some("the client did not answer in time".into()),
+            stage: Stage::Unacknowledged(None),
         };
         self.judge(parcel, verdict, now);
     }
@@ -118,13 +121,15 @@ impl Worker {
 
     /// Every due message of a lane fails with an error of its topic.
     pub(super) fn refuse(&mut self, lane: usize, error: i32, attempts: u32, now: Instant) {
-        let text: Option<Box<str>> = Some(self.watch.explain(error).into());
+        let text: Option<Box<str>> = Some(kafka::describe(error).into());
+        let stage = if self.buffer.lane(lane).partition == PARTITION_ANY { Stage::Metadata } else { Stage::Unsent };
         self.buffer.lane(lane).forget_failures();
         while self.buffer.lane(lane).due() > 0 {
             let Some((mut parcel, _)) = self.buffer.lane(lane).pop() else { break };
             parcel.attempts = parcel.attempts.max(attempts);
             let partition = parcel.message.partition();
-            let verdict = Verdict { error, persistence: Persistence::No, partition, offset: -1, text: text.clone() };
+            let text = text.clone();
+            let verdict = Verdict { error, persistence: Persistence::No, partition, offset: -1, text, stage };
             self.watch.progress(now);
             self.settle(parcel, Kind::Failed, status_of(&verdict), &verdict);
         }
@@ -149,6 +154,9 @@ impl Worker {
             if outcome.again + outcome.rerouted.len() > 0 {
                 let count = (outcome.again + outcome.rerouted.len()) as u64;
                 self.shared.counters.retried.fetch_add(count, Relaxed);
+                if let Some(Verdict { error, text: Some(text), .. }) = &outcome.reason {
+                    self.watch.remember(*error, text);
+                }
                 self.report_retry(lane, count, attempt, outcome.pause.as_micros() as u64, outcome.reason.as_ref());
             }
             if !outcome.rerouted.is_empty() {
@@ -168,12 +176,30 @@ impl Worker {
         self.desk.count(parcel.sequence, delivered);
         let (delivery, attempts) = (parcel.delivery, parcel.attempts);
         if self.shared.outbox.wants(kind) {
-            self.desk.tell(settlement_event(parcel, kind, status, verdict));
+            let text = self.tell_end(kind, verdict, parcel.attempts);
+            self.desk.tell(settlement_event(parcel, kind, text, status, verdict));
         } else {
             self.desk.release.add(&parcel.message);
         }
         if let Some(delivery) = delivery {
             self.settle_delivery(delivery, delivered, attempts);
+        }
+    }
+
+    fn tell_end(&self, kind: Kind, verdict: &Verdict, attempts: u32) -> Text {
+        match kind {
+            Kind::Delivered => c"delivered".into(),
+            Kind::Dropped => match self.watch.last_cause() {
+                None => c"dropped before it was delivered".into(),
+                Some(cause) => c_text(format!("dropped before it was delivered; last error: {cause}")),
+            },
+            _ => {
+                let fate = match verdict.persistence {
+                    Persistence::No => "it is not in Kafka's log",
+                    Persistence::Possibly | Persistence::Yes => "it may be in Kafka's log",
+                };
+                c_text(format!("not delivered: {}; attempts: {attempts}; {fate}", self.watch.explain(verdict)))
+            }
         }
     }
 
@@ -221,9 +247,8 @@ impl Worker {
         if !self.shared.outbox.wants(Kind::Retry) {
             return;
         }
-        let why = reason.and_then(|verdict| verdict.text.as_deref().map(str::to_owned));
-        let why = why.unwrap_or_else(|| self.watch.explain(code::TIMED_OUT));
-        let text = c_text(format!("{count} to be sent again: {why}"));
+        let timed_out = Verdict { error: code::TIMED_OUT, stage: self.stage_of_lane(lane), ..Verdict::default() };
+        let text = c_text(format!("{count} to be sent again: {}", self.watch.explain(reason.unwrap_or(&timed_out))));
         let event = Event {
             partition: self.buffer.lane(lane).partition,
             kafka_error: reason.map_or(0, |verdict| verdict.error),
@@ -254,7 +279,7 @@ impl Worker {
 
 /// What is said of a message that is dropped.
 pub(super) fn withdrawn() -> Verdict {
-    Verdict { error: 0, persistence: Persistence::No, partition: -1, offset: -1, text: None }
+    Verdict { partition: -1, offset: -1, ..Verdict::default() }
 }
 
 /// The status of a failure.
@@ -266,20 +291,8 @@ fn status_of(verdict: &Verdict) -> Status {
     }
 }
 
-fn settlement_event(parcel: Parcel, kind: Kind, status: Status, verdict: &Verdict) -> Event {
+fn settlement_event(parcel: Parcel, kind: Kind, text: Text, status: Status, verdict: &Verdict) -> Event {
     let attempts = parcel.attempts;
-    let text = match kind {
-        Kind::Delivered => c"delivered".into(),
-        Kind::Dropped => c"dropped before it was delivered".into(),
-        _ => {
-            let reason = verdict.text.as_deref().unwrap_or("no answer in time");
-            let fate = match verdict.persistence {
-                Persistence::No => "it is not in Kafka's log",
-                Persistence::Possibly | Persistence::Yes => "it may be in Kafka's log",
-            };
-            c_text(format!("not delivered: {reason}; attempts: {attempts}; {fate}"))
-        }
-    };
     let accepted_at = parcel.message.accepted_at_us();
     let event = Event::of_message(kind, text, parcel.message);
     Event {

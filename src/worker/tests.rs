@@ -742,3 +742,97 @@ fn a_stall_is_not_reported_while_messages_arrive() {
     }
     assert!(rig.tags(Kind::Stalled).is_empty());
 }
+
+// Why something was not delivered.
+
+fn text(rig: &Rig, kind: Kind) -> String {
+    rig.last(kind).text.to_string_lossy().into_owned()
+}
+
+#[test]
+fn a_failure_says_how_far_it_came_why_how_often_and_what_is_known() {
+    let mut rig = Rig::new(&[("max_retries", "1")]);
+    rig.kafka().replies = [Reply::Refuse(29)].into();
+    rig.produce_all(0..1);
+    rig.deliver();
+    rig.run();
+    assert_eq!(
+        text(&rig, Kind::Failed),
+        "not delivered: refused by broker 1: scripted; attempts: 1; it is not in Kafka's log"
+    );
+
+    rig.kafka().replies = [Reply::Refuse(19), Reply::Lose(7)].into();
+    rig.produce_all(1..2);
+    rig.deliver();
+    rig.run();
+    assert_eq!(text(&rig, Kind::Retry), "1 to be sent again: refused by broker 1: scripted");
+    rig.advance(SECOND);
+    let text = text(&rig, Kind::Failed);
+    assert!(text.starts_with("not delivered: sent to broker 1, not acknowledged: scripted; "), "{text}");
+    assert!(text.ends_with("; attempts: 2; it may be in Kafka's log"), "{text}");
+}
+
+fn report_error(rig: &Rig, code: i32, text: &str) {
+    let text = text.to_owned();
+    rig.kafka().report(crate::transport::Notice::Error { code, text, fatal: false });
+}
+
+#[test]
+fn a_failure_without_a_connection_says_so_until_there_is_one() {
+    let mut rig = Rig::new(&[("max_retries", "0")]);
+    rig.kafka().habit = Reply::Hold;
+    rig.kafka().attempt_timeout = SECOND;
+    rig.produce_all(0..1);
+    rig.deliver();
+    rig.run();
+    report_error(&rig, code::TRANSPORT, "kafka1:9092/1: Connection refused");
+    report_error(&rig, code::ALL_BROKERS_DOWN, "1/1 brokers are down");
+    rig.run();
+    assert_eq!(text(&rig, Kind::Error), "no connection: all brokers are down");
+    rig.advance(SECOND);
+    let failed = text(&rig, Kind::Failed);
+    assert!(failed.starts_with("not delivered: not sent, no connection: "), "{failed}");
+    assert!(failed.contains("; last error: kafka1:9092/1: Connection refused; attempts: 1; it is not in"), "{failed}");
+
+    rig.kafka().habit = Reply::Acknowledge;
+    rig.produce_all(1..2);
+    rig.deliver();
+    rig.run();
+    rig.kafka().habit = Reply::Hold;
+    rig.produce_all(2..3);
+    rig.deliver();
+    rig.run();
+    rig.advance(SECOND);
+    let failed = text(&rig, Kind::Failed);
+    assert!(!failed.contains("connection") && !failed.contains("last error"), "it is over: {failed}");
+}
+
+#[test]
+fn a_stall_says_what_the_messages_wait_for() {
+    let mut rig = Rig::new(&[("stall_report_interval", "10")]);
+    rig.kafka().replies = [Reply::Hold].into();
+    rig.kafka().topics.insert(c"new".to_owned(), Partitions::Unknown);
+    rig.kafka().window.messages = 2;
+    rig.produce_all(0..5);
+    rig.shared.accept(&Draft { topic: c"new", tag: 9, ..Draft::default() }).expect("room");
+    rig.deliver();
+    rig.run();
+    rig.advance(10 * SECOND);
+    let stages = "1 for the metadata of topic new, 2 for the acknowledgement, 3 to be sent";
+    assert_eq!(text(&rig, Kind::Stalled), format!("6 waiting, none delivered for 10 s: {stages}; last error: none"));
+    report_error(&rig, code::ALL_BROKERS_DOWN, "1/1 brokers are down");
+    rig.advance(10 * SECOND);
+    let stages = format!("no connection, {stages}; last error: all brokers are down");
+    assert_eq!(text(&rig, Kind::Stalled), format!("6 waiting, none delivered for 10 s: {stages}"));
+}
+
+#[test]
+fn what_is_dropped_says_what_was_wrong() {
+    let mut rig = Rig::new(&[]);
+    rig.kafka().refuse_connections = true;
+    rig.produce_all(0..2);
+    rig.shutdown(Some(SECOND));
+    rig.run();
+    rig.advance(SECOND);
+    assert_eq!(text(&rig, Kind::Dropped), "dropped before it was delivered; last error: scripted: no connection");
+}

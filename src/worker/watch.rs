@@ -4,7 +4,9 @@ use std::time::{Duration, Instant};
 
 use crate::error::Status;
 use crate::event::{Event, Kind, c_text};
-use crate::transport::kafka;
+use crate::message::PARTITION_ANY;
+use crate::stage::Stage;
+use crate::transport::{Verdict, kafka};
 use crate::verdict::code;
 
 use super::Worker;
@@ -16,20 +18,31 @@ pub(super) struct Watch {
     since: Instant,
     /// When there will be something to see, where messages wait.
     next: Option<Instant>,
+    /// The last error of the client since something was delivered.
     last_error: Option<(i32, String)>,
+    /// No broker could be reached since then.
+    unreachable: bool,
 }
 
 impl Watch {
     pub(super) fn new(interval: Duration, now: Instant) -> Watch {
-        Watch { interval, since: now, next: None, last_error: None }
+        Watch { interval, since: now, next: None, last_error: None, unreachable: false }
     }
 
     pub(super) fn progress(&mut self, now: Instant) {
         self.since = now;
     }
 
+    /// Something was acknowledged: what was wrong before is over.
+    pub(super) fn delivered(&mut self, now: Instant) {
+        self.progress(now);
+        self.unreachable = false;
+        self.last_error = None;
+    }
+
     /// That all brokers are down says less than why one of them is, which came before it.
     pub(super) fn remember(&mut self, code: i32, text: &str) {
+        self.unreachable |= code == code::ALL_BROKERS_DOWN;
         if code != code::ALL_BROKERS_DOWN || self.last_error.is_none() {
             self.last_error = Some((code, text.into()));
         }
@@ -39,13 +52,25 @@ impl Watch {
         self.next
     }
 
-    /// A code in words, with the last error of the client behind it where that may be the cause.
-    pub(super) fn explain(&self, error: i32) -> String {
-        let name = kafka::describe(error);
-        match &self.last_error {
-            Some((_, last)) if error == code::TIMED_OUT => format!("{name}; last error: {last}"),
-            _ => name,
+    pub(super) fn last_cause(&self) -> Option<&str> {
+        self.last_error.as_ref().map(|(_, text)| text.as_str())
+    }
+
+    /// Why something was not delivered: how far it came, the reason, and what may be the cause of it.
+    pub(super) fn explain(&self, verdict: &Verdict) -> String {
+        let mut text = verdict.stage.to_string();
+        if self.unreachable && verdict.stage.needs_connection() {
+            text += ", no connection";
         }
+        match &verdict.text {
+            Some(reason) => text += &format!(": {reason}"),
+            None => text += &format!(": {}", kafka::describe(verdict.error)),
+        }
+        match self.last_cause() {
+            Some(cause) if !matches!(verdict.stage, Stage::Refused(_)) => text += &format!("; last error: {cause}"),
+            _ => {}
+        }
+        text
     }
 }
 
@@ -76,18 +101,60 @@ impl Worker {
             return;
         }
         let count = self.buffer.held();
+        let stages = self.stages();
         let (error, last) = match &self.watch.last_error {
             Some((error, text)) => (*error, text.as_str()),
             None => (0, "none"),
         };
         let seconds = self.watch.interval.as_secs_f64();
-        let text = c_text(format!("{count} waiting, none delivered for {seconds} s; last error: {last}"));
+        let text = c_text(format!("{count} waiting, none delivered for {seconds} s: {stages}; last error: {last}"));
         self.desk.tell(Event {
             status: Status::TimedOut.code(),
             kafka_error: error,
             message_count: count as u64,
             ..Event::now(Kind::Stalled, text)
         });
+    }
+
+    /// What the messages wait for that are due.
+    fn stages(&mut self) -> String {
+        let mut stages = Vec::new();
+        if self.link.transport().is_none() {
+            stages.push("no client".to_owned());
+        } else if self.watch.unreachable {
+            stages.push("no connection".to_owned());
+        }
+        let (mut unacknowledged, mut due, mut without_metadata) = (0, 0, None);
+        for (index, lane) in self.buffer.lanes().iter().enumerate() {
+            unacknowledged += lane.in_flight();
+            if lane.partition != PARTITION_ANY {
+                due += lane.due();
+            } else if lane.due() > 0 {
+                without_metadata = without_metadata.or(Some((index, lane.due())));
+            }
+        }
+        if let Some((lane, count)) = without_metadata {
+            let topic = self.buffer.topic_of(lane).to_string_lossy();
+            stages.push(format!("{count} for the metadata of topic {topic}"));
+        }
+        if unacknowledged > 0 {
+            stages.push(format!("{unacknowledged} for the acknowledgement"));
+        }
+        if due > 0 {
+            stages.push(format!("{due} to be sent"));
+        }
+        stages.join(", ")
+    }
+
+    /// How far the messages of a lane came whose attempt takes too long.
+    pub(super) fn stage_of_lane(&mut self, lane: usize) -> Stage {
+        let reachable = !self.watch.unreachable;
+        let lane = self.buffer.lane(lane);
+        match lane.partition {
+            PARTITION_ANY => Stage::Metadata,
+            _ if lane.in_flight() > 0 && reachable => Stage::Unacknowledged(None),
+            _ => Stage::Unsent,
+        }
     }
 
     /// Where attempts are limited, one that takes too long has failed; librdkafka itself would wait for ever.
