@@ -474,18 +474,22 @@ fn one_acknowledgement_without_idempotence() {
 #[test]
 fn no_acknowledgement() {
     let topic = topic("acks_0", 1);
-    let producer = producer(&[("acks", "0"), ("enable.idempotence", "false")]);
-    for tag in 0..500 {
+    let unacknowledged = [("acks", "0"), ("enable.idempotence", "false")];
+    let producer =
+        producer(&[&unacknowledged[..], &[("max_queue_size", "3000"), ("max_buffer_size", "3000")]].concat());
+    for tag in 0..2500 {
         producer.say(topic, &tag.to_string(), tag);
     }
     producer.finish();
-    assert!(producer.events(DELIVERED).iter().all(|event| event.partition == 0));
+    for event in producer.events(DELIVERED) {
+        assert_eq!((event.partition, event.offset), (0, -1), "nobody has said where it is: {event:?}");
+    }
     // Nothing says when the broker has them all.
     let deadline = Instant::now() + PATIENCE;
-    while Broker::shared().end_offsets(topic) != [500] {
-        assert!(Instant::now() < deadline, "{:?} of 500 messages arrived", Broker::shared().end_offsets(topic));
+    while Broker::shared().end_offsets(topic) != [2500] {
+        assert!(Instant::now() < deadline, "{:?} of 2500 messages arrived", Broker::shared().end_offsets(topic));
     }
-    assert_eq!(Broker::shared().read_values(topic), numbered("", 0..500));
+    assert_eq!(Broker::shared().read_values(topic), numbered("", 0..2500));
 }
 
 #[test]

@@ -156,6 +156,7 @@ impl Kafka {
 
     unsafe fn read_reports(&mut self, event: *mut rd::rd_kafka_event_t, notices: &mut Vec<Notice>) {
         let mut messages = [ptr::null::<rd::rd_kafka_message_t>(); REPORTS];
+        let mut first_offset = None;
         loop {
             // SAFETY: as many pointers as there is room for.
             let count = unsafe { rd::rd_kafka_event_message_array(event, messages.as_mut_ptr(), REPORTS) };
@@ -163,13 +164,23 @@ impl Kafka {
                 return;
             }
             for message in &messages[..count] {
+                // An event has the messages of one batch. librdkafka counts its offsets up from the first one, also where
+                // that one is unknown and so negative.
                 // SAFETY: a message of this event.
-                unsafe { self.read_report(*message, notices) };
+                unsafe {
+                    let first_offset = *first_offset.get_or_insert((**message).offset);
+                    self.read_report(*message, first_offset >= 0, notices);
+                }
             }
         }
     }
 
-    unsafe fn read_report(&mut self, message: *const rd::rd_kafka_message_t, notices: &mut Vec<Notice>) {
+    unsafe fn read_report(
+        &mut self,
+        message: *const rd::rd_kafka_message_t,
+        has_offset: bool,
+        notices: &mut Vec<Notice>,
+    ) {
         unsafe {
             let error = raw::error_of(message);
             let ticket = (*message)._private as usize;
@@ -184,8 +195,7 @@ impl Kafka {
                 _ => Persistence::Possibly,
             };
             let text = (error != 0).then(|| explain(message, error).into());
-            // librdkafka counts offsets up in a refused batch too.
-            let offset = if error == 0 { (*message).offset.max(-1) } else { -1 };
+            let offset = if error == 0 && has_offset { (*message).offset } else { -1 };
             let partition = (*message).partition;
             let stage = if error == 0 { Stage::default() } else { stage_of(message, error, persistence) };
             notices.push(Notice::Settled(parcel, Verdict { error, persistence, partition, offset, text, stage }));
