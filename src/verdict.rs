@@ -44,6 +44,8 @@ pub mod code {
     pub const INTR: i32 = -163;
     pub const ALL_BROKERS_DOWN: i32 = -187;
     pub const STATE: i32 = -172;
+    /// Kafka's UNKNOWN_SERVER_ERROR; what is below it, librdkafka has said by itself.
+    pub const UNKNOWN: i32 = -1;
     pub const INVALID_RECORD: i32 = 87;
     pub const MSG_SIZE_TOO_LARGE: i32 = 10;
 }
@@ -62,8 +64,6 @@ pub fn remedy(error: i32) -> Remedy {
         | code::STATE
         | code::INVALID_DIFFERENT_RECORD => Remedy::Resend,
         code::UNKNOWN_PARTITION => Remedy::Reroute,
-        // INVALID_MSG_SIZE 4, INVALID_TIMESTAMP 32, INVALID_RECORD
-        4 | 32 | code::INVALID_RECORD => Remedy::Isolate,
         // MSG_SIZE_TOO_LARGE, RECORD_LIST_TOO_LARGE 18
         code::MSG_SIZE_TOO_LARGE | 18 => Remedy::Shrink,
         code::QUEUE_FULL
@@ -78,8 +78,25 @@ pub fn remedy(error: i32) -> Remedy {
         | code::INTR
         | code::ALL_BROKERS_DOWN => Remedy::Retry,
         code if is_retriable(code) => Remedy::Retry,
-        _ => Remedy::Fail,
+        code::INVALID_RECORD => Remedy::Isolate,
+        code if code < code::UNKNOWN || meets_every_record(code) => Remedy::Fail,
+        // INVALID_TIMESTAMP, POLICY_VIOLATION and others may be about one record, and so may codes unknown here.
+        _ => Remedy::Isolate,
     }
+}
+
+/// Refusals of the topic, the client or the request as such: smaller batches would meet them all the same.
+fn meets_every_record(code: i32) -> bool {
+    matches!(
+        code,
+        17 // INVALID_TOPIC_EXCEPTION
+        | 21 // INVALID_REQUIRED_ACKS
+        | 29 // TOPIC_AUTHORIZATION_FAILED
+        | 31 // CLUSTER_AUTHORIZATION_FAILED
+        | 35 // UNSUPPORTED_VERSION
+        | 53 // TRANSACTIONAL_ID_AUTHORIZATION_FAILED
+        | 76 // UNSUPPORTED_COMPRESSION_TYPE
+    )
 }
 
 /// Kafka's errors marked retriable in the protocol guide, and those of a producer id that a new one cures.
@@ -125,9 +142,12 @@ mod tests {
         assert_eq!(remedy(6), Remedy::Retry);
         assert_eq!(remedy(code::PURGE_QUEUE), Remedy::Resend);
         assert_eq!(remedy(code::INVALID_RECORD), Remedy::Isolate);
+        assert_eq!(remedy(44), Remedy::Isolate, "POLICY_VIOLATION");
+        assert_eq!(remedy(code::UNKNOWN), Remedy::Isolate);
         assert_eq!(remedy(code::MSG_SIZE_TOO_LARGE), Remedy::Shrink);
         assert_eq!(remedy(code::UNKNOWN_PARTITION), Remedy::Reroute);
         assert_eq!(remedy(29), Remedy::Fail, "TOPIC_AUTHORIZATION_FAILED");
-        assert_eq!(remedy(12345), Remedy::Fail, "an unknown code is not retried for ever");
+        assert_eq!(remedy(-188), Remedy::Fail, "librdkafka's UNKNOWN_TOPIC");
+        assert_eq!(remedy(12345), Remedy::Isolate, "an unknown code is not retried for ever");
     }
 }
