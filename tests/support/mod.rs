@@ -1,8 +1,9 @@
-//! What the integration tests share: a real broker, the C ABI as a Rust type, programs in C.
+//! What the integration tests share: a real broker, the mock cluster, the C ABI as a Rust type, programs in C.
 
 #![allow(dead_code)] // Each test binary uses a part of it.
 
 pub mod kafka;
+pub mod mock;
 pub mod producer;
 pub mod program;
 
