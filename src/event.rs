@@ -5,6 +5,7 @@ use std::ffi::{CStr, CString};
 
 use crate::clock;
 use crate::error::Status;
+use crate::limits::Release;
 use crate::message::{Header, Message, PARTITION_ANY};
 
 /// The types of events; the numbers are the bits of the C ABI.
@@ -158,6 +159,13 @@ impl Event {
         match &self.subject {
             Subject::Message(message) => Some(message),
             _ => None,
+        }
+    }
+
+    /// Adds the place in the limits that its message holds, where it carries one: to be given back once it is read.
+    pub fn give_back(&self, release: &mut Release) {
+        if let Some(message) = self.message() {
+            release.add(message);
         }
     }
 

@@ -67,9 +67,7 @@ impl Notifier {
                     continue;
                 }
                 entry(&event, 0);
-                if let Some(message) = event.message() {
-                    release.add(message);
-                }
+                event.give_back(&mut release);
             }
             self.queue.release(release);
             self.outbox.done();
@@ -112,9 +110,7 @@ impl Reading {
             observer::tell(&*self.notifier.observer, event);
         }
         for event in self.chunk.drain(..) {
-            if let Some(message) = event.message() {
-                self.release.add(message);
-            }
+            event.give_back(&mut self.release);
         }
         self.notifier.queue.release(std::mem::take(&mut self.release));
         self.notifier.outbox.done();

@@ -284,9 +284,7 @@ impl Producer {
     fn discard_events(&self) {
         let mut release = Release::default();
         for event in self.shared.outbox.discard() {
-            if let Some(message) = event.message() {
-                release.add(message);
-            }
+            event.give_back(&mut release);
         }
         self.shared.queue.release(release);
     }

@@ -46,9 +46,7 @@ impl Shelf {
         let mut state = self.lock();
         state.before += state.events.len() as u64;
         for event in std::mem::take(&mut state.events) {
-            if let Some(message) = event.message() {
-                release.add(message);
-            }
+            event.give_back(&mut release);
         }
         release
     }

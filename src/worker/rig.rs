@@ -92,9 +92,7 @@ impl<K> Rig<K> {
         while self.shared.outbox.take(Some(Instant::now()), usize::MAX, &mut events) {
             let mut release = Release::default();
             for event in &events {
-                if let Some(message) = event.message() {
-                    release.add(message);
-                }
+                event.give_back(&mut release);
             }
             self.shared.queue.release(release);
             self.shared.outbox.done();

@@ -78,9 +78,8 @@ impl Cluster {
         for code in codes {
             let at_once: c_int = 0;
             // SAFETY: one pair of code and delay, as said.
-            let done = unsafe {
-                rd::rd_kafka_mock_broker_push_request_error_rtts(self.raw, broker, kind, 1, *code, at_once)
-            };
+            let done =
+                unsafe { rd::rd_kafka_mock_broker_push_request_error_rtts(self.raw, broker, kind, 1, *code, at_once) };
             assert_eq!(done, NO_ERROR);
         }
     }
