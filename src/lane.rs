@@ -149,6 +149,17 @@ impl Lane {
         self.waiting.drain(..count).collect()
     }
 
+    /// The end of the window was not handed over after all: it goes with the next one.
+    pub fn take_back(&mut self, rest: Vec<Parcel>) {
+        self.in_flight -= rest.len();
+        self.due += rest.len();
+        for mut parcel in rest.into_iter().rev() {
+            parcel.attempts -= 1;
+            self.window_bytes -= parcel.message.wire_len();
+            self.waiting.push_front(parcel);
+        }
+    }
+
     /// One message of the window is settled.
     pub fn settled(&mut self) {
         self.in_flight -= 1;

@@ -239,9 +239,11 @@ impl Worker {
         self.buffer.wake_lanes(now);
         while let Some(lane) = self.buffer.next_ready(now) {
             let parcels = self.buffer.lane(lane).window(most, now);
-            self.shared.counters.in_flight.fetch_add(parcels.len() as u64, Relaxed);
             let partition = self.buffer.lane(lane).partition;
-            transport.send(self.buffer.topic_of(lane), partition, parcels);
+            let rest = transport.send(self.buffer.topic_of(lane), partition, parcels);
+            let lane = self.buffer.lane(lane);
+            lane.take_back(rest);
+            self.shared.counters.in_flight.fetch_add(lane.in_flight() as u64, Relaxed);
         }
     }
 

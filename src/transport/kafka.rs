@@ -20,7 +20,7 @@ use std::mem::ManuallyDrop;
 use std::ptr;
 use std::sync::Arc;
 use std::sync::mpsc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::bindings as rd;
 
@@ -37,6 +37,9 @@ use slab::Slab;
 use topic::Topic;
 
 use super::{Connector, Notice, Parcel, Partitions, Transport, Verdict, Window};
+
+/// Messages handed over between two looks at the clock.
+const LOOKS: usize = 16;
 
 /// Delivery reports read from an event at a time.
 const REPORTS: usize = 256;
@@ -84,6 +87,8 @@ pub struct Kafka {
     local: Vec<Notice>,
     partitioner: properties::Partitioner,
     window: Window,
+    /// How long handing a window over may take, so that librdkafka sends it in one request.
+    handover: Option<Duration>,
     attempt_timeout: Duration,
 }
 
@@ -109,6 +114,7 @@ impl Kafka {
             local: Vec::new(),
             partitioner: properties.partitioner(),
             window: properties.window(),
+            handover: properties.handover(),
             attempt_timeout: properties.attempt_timeout(),
         }
     }
@@ -229,14 +235,21 @@ impl Transport for Kafka {
         self.attempt_timeout
     }
 
-    fn send(&mut self, topic: &CStr, partition: i32, parcels: Vec<Parcel>) {
+    fn send(&mut self, topic: &CStr, partition: i32, parcels: Vec<Parcel>) -> Vec<Parcel> {
         let topic = self.topic(topic).handle();
-        for parcel in parcels {
+        let begun = Instant::now();
+        let mut parcels = parcels.into_iter();
+        for count in 1.. {
+            let Some(parcel) = parcels.next() else { break };
             self.produce(topic, partition, parcel);
+            if count % LOOKS == 0 && self.handover.is_some_and(|most| begun.elapsed() > most) {
+                break;
+            }
         }
         if !self.local.is_empty() {
             self.waker.unpark();
         }
+        parcels.collect()
     }
 
     fn poll(&mut self, notices: &mut Vec<Notice>) {

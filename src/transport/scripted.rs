@@ -39,6 +39,8 @@ pub struct Script {
     /// Windows larger than this are refused with MSG_SIZE_TOO_LARGE.
     pub max_batch_bytes: u64,
     pub window: Window,
+    /// The client is slow: no more than this many can be handed over at a time.
+    pub most_at_once: usize,
     pub attempt_timeout: Duration,
     pub refuse_connections: bool,
     /// What a purge does not settle: a client that hangs.
@@ -63,6 +65,7 @@ impl Default for Script {
             named: false,
             max_batch_bytes: u64::MAX,
             window: Window { messages: 10_000, bytes: 1_000_000 },
+            most_at_once: usize::MAX,
             attempt_timeout: Duration::from_secs(30),
             refuse_connections: false,
             hung: false,
@@ -184,9 +187,11 @@ impl Transport for Scripted {
         self.script().attempt_timeout
     }
 
-    fn send(&mut self, topic: &CStr, partition: i32, parcels: Vec<Parcel>) {
+    fn send(&mut self, topic: &CStr, partition: i32, mut parcels: Vec<Parcel>) -> Vec<Parcel> {
+        let rest = parcels.split_off(parcels.len().min(self.script().most_at_once));
         self.in_flight += parcels.len();
         self.script().receive(topic, partition, parcels);
+        rest
     }
 
     fn poll(&mut self, notices: &mut Vec<Notice>) {

@@ -616,6 +616,19 @@ fn clear_drops_both_stages_and_spares_what_is_on_its_way() {
     assert_eq!(rig.delivered(), range(0..2));
 }
 
+#[test]
+fn what_could_not_be_handed_over_in_time_goes_with_the_next_window() {
+    let mut rig = Rig::new(&[]);
+    rig.kafka().most_at_once = 3;
+    rig.kafka().replies = [Reply::Acknowledge, Reply::Refuse(code::INVALID_RECORD)].into();
+    rig.produce_all(0..8);
+    rig.deliver();
+    rig.run();
+    assert_eq!(rig.kafka().windows[..2], [vec![0, 1, 2], vec![3, 4, 5]]);
+    assert_eq!(rig.delivered(), range(0..8));
+    assert_eq!(rig.last(Kind::Delivered).attempt, 1, "the last was never part of a window that failed");
+}
+
 // The end.
 
 #[test]

@@ -218,6 +218,13 @@ impl Properties {
         }
     }
 
+    /// How long a window may take to be handed over: librdkafka begins to send after linger.ms, and what comes later goes in a
+    /// second request, which cannot be called back when the first is refused. `None`: it sends at once, whatever is done.
+    pub fn handover(&self) -> Option<Duration> {
+        let linger_ms: f64 = self.read("linger.ms")?.parse().ok()?;
+        (linger_ms >= 1.0).then(|| Duration::from_secs_f64(linger_ms / 1000.0 * 0.8))
+    }
+
     pub fn attempt_timeout(&self) -> Duration {
         Duration::from_millis(self.number("request.timeout.ms").unwrap_or(30_000))
     }
