@@ -18,6 +18,10 @@
  * passed in is copied before the call returns. Handles are checked numbers: a NULL, freed or foreign one answers
  * AP_ERR_INVALID_ARGUMENT and is never followed. Lengths are bytes, times are milliseconds (arguments), microseconds
  * (durations in events and statistics) or seconds (configuration). No function may be called in a signal handler.
+ *
+ * Memory. Where there is none left, producing, delivering, polling and reading events answer AP_ERR_NO_MEMORY and hold
+ * nothing. Elsewhere (configurations, ap_new, the first message of a producer, ap_flush, ap_clear, an event's headers for
+ * the callback, the threads of the library) librdkafka and Rust's standard library end the process.
  */
 
 #ifndef ASYNC_PRODUCER_H
@@ -788,6 +792,7 @@ AP_API void ap_config_free(struct ap_config_t *config);
  *                                     or above 4096
  *            AP_ERR_UNSUPPORTED       event_mode is callback
  *            AP_ERR_WOULD_DEADLOCK    called in the event callback
+ *            AP_ERR_NO_MEMORY         no memory to take events into; they stay
  *            AP_ERR_INTERNAL          a defect was contained
  * Since:     0.1.0
  */
@@ -824,6 +829,7 @@ AP_API int64_t ap_event_text(struct ap_producer_t *producer, uint64_t id, char *
  * Units:     buf_len in bytes.
  * Returns:   the bytes of the record; or
  *            AP_ERR_INVALID_ARGUMENT  not a producer, or id is none of the last ap_poll_events()
+ *            AP_ERR_NO_MEMORY         no memory to put it together
  *            AP_ERR_INTERNAL          a defect was contained
  * Since:     0.1.0
  */
@@ -965,6 +971,7 @@ AP_API int64_t ap_clear(struct ap_producer_t *producer);
  *            AP_ERR_INVALID_ARGUMENT  not a producer, a timeout below -1, or max_events of 0
  *            AP_ERR_UNSUPPORTED       event_mode is callback
  *            AP_ERR_WOULD_DEADLOCK    called in the event callback
+ *            AP_ERR_NO_MEMORY         no memory to take events into; they stay
  *            AP_ERR_INTERNAL          a defect was contained
  * Since:     0.1.0
  */

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::clock;
 use crate::error::Status;
-use crate::event::{Event, Kind};
+use crate::event::{Event, Kind, Subject};
 use crate::limits::{Place, Size};
 use crate::message::{Draft, Message};
 use crate::observer;
@@ -31,9 +31,9 @@ impl Shared {
         // Read only where it is reported: a clock costs as much as the rest of the call.
         let accepted_at_us = if self.outbox.wants_settlements() { clock::monotonic_us() } else { 0 };
         let message = Message::copy(draft, place, timestamp_ms, accepted_at_us)?;
-        let push = || self.queue.push(message).map_err(|_| Status::Internal);
+        let push = || self.queue.push(message);
         if self.outbox.wants(Kind::Enqueued) {
-            self.outbox.post_with(self.admission_event(Kind::Enqueued, Status::Ok, draft), push)?;
+            self.outbox.post_with(self.admission_event(Kind::Enqueued, Status::Ok, draft)?, push)?;
         } else {
             push()?;
         }
@@ -54,22 +54,24 @@ impl Shared {
 
     fn report_overflow(&self, draft: &Draft) {
         self.counters.overflowed.fetch_add(1, Relaxed);
-        if self.outbox.wants(Kind::BufferOverflow) {
-            self.outbox.post(self.admission_event(Kind::BufferOverflow, Status::BufferOverflow, draft));
+        if self.outbox.wants(Kind::BufferOverflow)
+            && let Ok(event) = self.admission_event(Kind::BufferOverflow, Status::BufferOverflow, draft)
+        {
+            self.outbox.offer(event);
         }
     }
 
-    fn admission_event(&self, kind: Kind, status: Status, draft: &Draft) -> Event {
+    fn admission_event(&self, kind: Kind, status: Status, draft: &Draft) -> Result<Event, Status> {
         let limits = self.queue.limits();
         let text = if kind == Kind::Enqueued { c"accepted" } else { c"refused: the queue is full" };
-        let event = Event {
+        Ok(Event {
             status: status.code(),
             tag: draft.tag,
             queue_size: limits.queue_size(),
             max_queue_size: limits.bounds().max_queue_size,
             buffer_size: limits.buffer_size(),
+            subject: Subject::topic(draft.topic)?,
             ..Event::now(kind, text)
-        };
-        event.about_topic(draft.topic)
+        })
     }
 }

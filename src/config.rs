@@ -66,8 +66,8 @@ impl Config {
     /// Sets the properties of a file; all of them or none.
     pub fn load(&self, path: &Path) -> Result<()> {
         let name = path.display();
-        let text =
-            std::fs::read_to_string(path).map_err(|error| Error::config(format!("{name}: cannot be read: {error}")))?;
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| Error::config(format_args!("{name}: cannot be read: {error}")))?;
         self.with(|draft| {
             let mut changed = draft.clone();
             for (number, line) in text.lines().enumerate() {
@@ -113,7 +113,7 @@ fn set_line(draft: &mut Blueprint, line: &str) -> Result<()> {
     }
     match line.split_once('=') {
         Some((key, value)) => set(draft, key.trim(), value.trim()),
-        None => Err(Error::config(format!("\"{}\" is not of the form key=value", clip(line)))),
+        None => Err(Error::config(format_args!("\"{}\" is not of the form key=value", clip(line)))),
     }
 }
 

@@ -1,7 +1,8 @@
 //! What can go wrong, as the number C sees and a sentence for a person.
 
+use std::borrow::Cow;
 use std::ffi::CStr;
-use std::fmt;
+use std::fmt::{self, Write};
 
 /// The outcome of a call. The numbers are the C ABI's and never change once released.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,26 +94,43 @@ impl Status {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Error {
     pub status: Status,
-    pub text: String,
+    pub text: Cow<'static, str>,
 }
 
 impl Error {
-    pub fn new(status: Status, text: impl Into<String>) -> Error {
-        Error { status, text: text.into() }
+    /// Where there is no memory for the sentence, the one of the status has to do: a refusal must not need any.
+    pub fn new(status: Status, text: impl fmt::Display) -> Error {
+        let mut sentence = Sentence::default();
+        match write!(sentence, "{text}") {
+            Ok(()) => Error { status, text: Cow::Owned(sentence.0) },
+            Err(fmt::Error) => status.into(),
+        }
     }
 
-    pub fn config(text: impl Into<String>) -> Error {
+    pub fn config(text: impl fmt::Display) -> Error {
         Error::new(Status::Config, text)
     }
 
-    pub fn invalid(text: impl Into<String>) -> Error {
+    pub fn invalid(text: impl fmt::Display) -> Error {
         Error::new(Status::InvalidArgument, text)
     }
 }
 
 impl From<Status> for Error {
     fn from(status: Status) -> Error {
-        Error::new(status, status.message().to_string_lossy())
+        Error { status, text: status.message().to_string_lossy() }
+    }
+}
+
+/// A text that takes memory only where there is some.
+#[derive(Default)]
+struct Sentence(String);
+
+impl Write for Sentence {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.0.try_reserve(text.len()).map_err(|_| fmt::Error)?;
+        self.0.push_str(text);
+        Ok(())
     }
 }
 

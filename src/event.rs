@@ -109,6 +109,15 @@ pub enum Subject {
     Document(Box<[u8]>),
 }
 
+impl Subject {
+    pub fn topic(name: &CStr) -> Result<Subject, Status> {
+        let mut copy = Vec::new();
+        copy.try_reserve_exact(name.count_bytes() + 1).map_err(|_| Status::NoMemory)?;
+        copy.extend_from_slice(name.to_bytes_with_nul());
+        Ok(Subject::Topic(CString::from_vec_with_nul(copy).unwrap_or_default()))
+    }
+}
+
 impl Event {
     pub fn new(kind: Kind, text: impl Into<Text>) -> Event {
         Event {
@@ -145,10 +154,6 @@ impl Event {
             subject: Subject::Message(message),
             ..Event::new(kind, text)
         }
-    }
-
-    pub fn about_topic(self, topic: &CStr) -> Event {
-        Event { subject: Subject::Topic(topic.to_owned()), ..self }
     }
 
     pub fn with_document(self, document: Box<[u8]>) -> Event {

@@ -9,6 +9,7 @@
 mod admission;
 mod bell;
 mod buffer;
+mod channel;
 mod clock;
 mod config;
 mod delivery;

@@ -1,6 +1,7 @@
 //! A message: what the caller drafts, and the one heap block the library keeps of it.
 
 use std::ffi::CStr;
+use std::fmt::{self, Write};
 
 use crate::error::{Error, Result, Status};
 use crate::limits::Place;
@@ -67,13 +68,13 @@ impl Draft<'_> {
     pub fn check(&self) -> Result<()> {
         check_topic(self.topic.to_bytes())?;
         if self.partition < PARTITION_ANY {
-            return Err(Error::invalid(format!(
+            return Err(Error::invalid(format_args!(
                 "partition {} is negative; -1 lets the partitioner choose",
                 self.partition
             )));
         }
         if self.timestamp_ms < 0 {
-            return Err(Error::invalid(format!("timestamp_ms {} is before 1970", self.timestamp_ms)));
+            return Err(Error::invalid(format_args!("timestamp_ms {} is before 1970", self.timestamp_ms)));
         }
         Ok(())
     }
@@ -109,23 +110,42 @@ impl Draft<'_> {
 /// Kafka's rule for topic names; librdkafka would accept anything and let the broker refuse it much later.
 fn check_topic(name: &[u8]) -> Result<()> {
     let legal = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
-    let shown = || String::from_utf8_lossy(&name[..name.len().min(MAX_TOPIC_LEN)]).into_owned();
+    let shown = || Lossy(&name[..name.len().min(MAX_TOPIC_LEN)]);
     if name.is_empty() {
         return Err(Error::invalid("topic is empty; 1 to 249 characters are allowed"));
     }
     if name.len() > MAX_TOPIC_LEN {
-        return Err(Error::invalid(format!("topic \"{}...\" has {} characters; 249 are allowed", shown(), name.len())));
+        return Err(Error::invalid(format_args!(
+            "topic \"{}...\" has {} characters; 249 are allowed",
+            shown(),
+            name.len()
+        )));
     }
     if name == b"." || name == b".." {
-        return Err(Error::invalid(format!("topic \"{}\" is not allowed", shown())));
+        return Err(Error::invalid(format_args!("topic \"{}\" is not allowed", shown())));
     }
     if !name.iter().all(legal) {
-        return Err(Error::invalid(format!(
+        return Err(Error::invalid(format_args!(
             "topic \"{}\" has an illegal character; letters, digits, '.', '_' and '-' are allowed",
             shown()
         )));
     }
     Ok(())
+}
+
+/// Bytes that should be text, shown without taking memory.
+struct Lossy<'a>(&'a [u8]);
+
+impl fmt::Display for Lossy<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for chunk in self.0.utf8_chunks() {
+            formatter.write_str(chunk.valid())?;
+            if !chunk.invalid().is_empty() {
+                formatter.write_char(char::REPLACEMENT_CHARACTER)?;
+            }
+        }
+        Ok(())
+    }
 }
 
 /// A message the library owns: one heap block with a fixed part, then topic, key, value, partition key and headers.

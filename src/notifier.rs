@@ -5,6 +5,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Instant;
 
+use crate::error::Status;
 use crate::event::Event;
 use crate::limits::Release;
 use crate::observer::{self, Observer};
@@ -33,12 +34,13 @@ impl Notifier {
         sys::spawn_bare(
             c"ap-notifier",
             Box::new(reading),
-            |reading| while reading.step(None, CHUNK) > 0 || !reading.is_over() {},
+            // There is room for a chunk, so a step cannot fail.
+            |reading| while reading.step(None, CHUNK).unwrap_or(0) > 0 || !reading.is_over() {},
         )
     }
 
     /// Poll mode: runs the callback here for at most `most` events, waiting for the first until the deadline.
-    pub fn poll(&self, deadline: Option<Instant>, most: usize) -> usize {
+    pub fn poll(&self, deadline: Option<Instant>, most: usize) -> Result<usize, Status> {
         let mut reading = Reading { notifier: self.clone(), chunk: VecDeque::new(), release: Release::default() };
         repeat(deadline, most, |deadline, most| reading.step(deadline, most))
     }
@@ -51,12 +53,15 @@ impl Notifier {
         deadline: Option<Instant>,
         most: usize,
         entry: &mut dyn FnMut(&Event, u64),
-    ) -> usize {
+    ) -> Result<usize, Status> {
         self.queue.release(shelf.clear());
         let mut chunk = VecDeque::new();
         repeat(deadline, most, |deadline, most| {
-            if !self.outbox.take(deadline, most.min(CHUNK), &mut chunk) {
-                return 0;
+            let prepare = |events: &mut dyn Iterator<Item = &Event>| {
+                shelf.reserve(events.filter(|event| Shelf::is_for(event.kind)).count())
+            };
+            if !self.outbox.take(deadline, most.min(CHUNK), &mut chunk, prepare)? {
+                return Ok(0);
             }
             let count = chunk.len();
             let mut release = Release::default();
@@ -71,22 +76,26 @@ impl Notifier {
             }
             self.queue.release(release);
             self.outbox.done();
-            count
+            Ok(count)
         })
     }
 }
 
-/// Reads in steps until `most` is reached or nothing is left; only the first step waits.
-fn repeat(deadline: Option<Instant>, most: usize, mut step: impl FnMut(Option<Instant>, usize) -> usize) -> usize {
-    let mut count = step(deadline, most);
+/// Reads in steps until `most` is reached or nothing is left; only the first step waits, and only it may fail.
+fn repeat(
+    deadline: Option<Instant>,
+    most: usize,
+    mut step: impl FnMut(Option<Instant>, usize) -> Result<usize, Status>,
+) -> Result<usize, Status> {
+    let mut count = step(deadline, most)?;
     while count > 0 && count < most {
-        let more = step(Some(Instant::now()), most - count);
+        let more = step(Some(Instant::now()), most - count).unwrap_or(0);
         if more == 0 {
             break;
         }
         count += more;
     }
-    count
+    Ok(count)
 }
 
 /// A reader of the outbox. What it holds lives here and not in a frame: see `sys::spawn_bare`.
@@ -98,9 +107,9 @@ struct Reading {
 
 impl Reading {
     /// Takes a chunk of events, tells the observer of each, and gives their places back. How many there were.
-    fn step(&mut self, deadline: Option<Instant>, most: usize) -> usize {
-        if !self.notifier.outbox.take(deadline, most.min(CHUNK), &mut self.chunk) {
-            return 0;
+    fn step(&mut self, deadline: Option<Instant>, most: usize) -> Result<usize, Status> {
+        if !self.notifier.outbox.take(deadline, most.min(CHUNK), &mut self.chunk, |_| Ok(()))? {
+            return Ok(0);
         }
         let count = self.chunk.len();
         for event in &self.chunk {
@@ -114,7 +123,7 @@ impl Reading {
         }
         self.notifier.queue.release(std::mem::take(&mut self.release));
         self.notifier.outbox.done();
-        count
+        Ok(count)
     }
 
     fn is_over(&self) -> bool {

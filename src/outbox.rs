@@ -9,6 +9,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use crate::bell::Bell;
+use crate::error::Status;
 use crate::event::{Event, Kind, Mask};
 
 /// Unread events of one type before later ones are coalesced into the newest.
@@ -73,12 +74,22 @@ impl Outbox {
     }
 
     /// Does something and tells of it: nobody reads the event before it is done, and no later event comes before this one.
-    pub fn post_with<E>(&self, event: Event, body: impl FnOnce() -> Result<(), E>) -> Result<(), E> {
+    pub fn post_with(&self, event: Event, body: impl FnOnce() -> Result<(), Status>) -> Result<(), Status> {
         let mut state = self.lock();
+        state.events.try_reserve(1).map_err(|_| Status::NoMemory)?;
         body()?;
         state.push(event);
         self.announce(state);
         Ok(())
+    }
+
+    /// As [`Outbox::post`] for a notice that may be missed: where there is no memory for it, it is.
+    pub fn offer(&self, event: Event) {
+        let mut state = self.lock();
+        if state.events.try_reserve(1).is_ok() {
+            state.push(event);
+            self.announce(state);
+        }
     }
 
     pub fn post_all(&self, events: impl IntoIterator<Item = Event>) {
@@ -91,25 +102,35 @@ impl Outbox {
 
     /// Waits for events until the deadline (`None` = no limit) and moves at most `most` of them into `into`. The caller
     /// has the turn until [`Outbox::done`]. `false`: none came in time, somebody called [`Outbox::wake`], or closed.
-    pub fn take(&self, deadline: Option<Instant>, most: usize, into: &mut VecDeque<Event>) -> bool {
+    ///
+    /// `prepare` is shown the events first; where it or the memory fails, all stay where they are.
+    pub fn take(
+        &self,
+        deadline: Option<Instant>,
+        most: usize,
+        into: &mut VecDeque<Event>,
+        prepare: impl FnOnce(&mut dyn Iterator<Item = &Event>) -> Result<(), Status>,
+    ) -> Result<bool, Status> {
         let mut state = self.lock();
         let wakes = state.wakes;
         while state.events.is_empty() || state.reading {
             let over = state.closed && !state.reading;
             if over || state.wakes != wakes || deadline.is_some_and(|deadline| Instant::now() >= deadline) {
-                return false;
+                return Ok(false);
             }
             state = self.wait(state, deadline);
         }
-        state.reading = true;
         let count = most.min(state.events.len());
+        into.try_reserve(count).map_err(|_| Status::NoMemory)?;
+        prepare(&mut state.events.iter().take(count))?;
+        state.reading = true;
         for _ in 0..count {
             if let Some(event) = state.pop() {
                 into.push_back(event);
             }
         }
         self.unread.store(state.events.len() as u64, Relaxed);
-        true
+        Ok(true)
     }
 
     /// Ends the turn that [`Outbox::take`] began.
@@ -231,9 +252,13 @@ mod tests {
         Outbox::new(Mask::from_bits(4095).expect("bits"), None)
     }
 
+    fn wait(outbox: &Outbox, deadline: Option<Instant>, most: usize, into: &mut VecDeque<Event>) -> bool {
+        outbox.take(deadline, most, into, |_| Ok(())).expect("memory")
+    }
+
     fn take(outbox: &Outbox, most: usize) -> Vec<Event> {
         let mut events = VecDeque::new();
-        if outbox.take(Some(Instant::now()), most, &mut events) {
+        if wait(outbox, Some(Instant::now()), most, &mut events) {
             outbox.done();
         }
         events.into()
@@ -302,7 +327,7 @@ mod tests {
     fn wake_ends_a_wait_without_limit() {
         let outbox = outbox();
         std::thread::scope(|scope| {
-            let reader = scope.spawn(|| outbox.take(None, 1, &mut VecDeque::new()));
+            let reader = scope.spawn(|| wait(&outbox, None, 1, &mut VecDeque::new()));
             while !reader.is_finished() {
                 outbox.wake();
                 std::thread::yield_now();
@@ -316,9 +341,9 @@ mod tests {
         let outbox = outbox();
         outbox.post(settlement(1));
         outbox.close();
-        assert!(outbox.take(None, 9, &mut VecDeque::new()));
+        assert!(wait(&outbox, None, 9, &mut VecDeque::new()));
         outbox.done();
-        assert!(!outbox.take(None, 9, &mut VecDeque::new()));
+        assert!(!wait(&outbox, None, 9, &mut VecDeque::new()));
     }
 
     #[test]
@@ -326,7 +351,7 @@ mod tests {
         let outbox = outbox();
         outbox.post(settlement(1));
         assert!(!outbox.drained(Instant::now()));
-        assert!(outbox.take(None, 9, &mut VecDeque::new()));
+        assert!(wait(&outbox, None, 9, &mut VecDeque::new()));
         assert!(!outbox.drained(Instant::now()), "the callback still runs");
         outbox.done();
         assert!(outbox.drained(Instant::now() + Duration::from_secs(60)));

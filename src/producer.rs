@@ -73,7 +73,7 @@ impl Producer {
     fn assemble(blueprint: Blueprint) -> Result<Producer> {
         let bell = match blueprint.settings.event_mode {
             EventMode::Callback => None,
-            EventMode::Poll => Some(Bell::new().map_err(|error| Error::new(Status::Client, error.to_string()))?),
+            EventMode::Poll => Some(Bell::new().map_err(|error| Error::new(Status::Client, error))?),
         };
         let outbox = Arc::new(Outbox::new(blueprint.mask, bell));
         let shared = Arc::new(Shared::new(blueprint.settings.clone(), outbox.clone()));
@@ -171,7 +171,7 @@ impl Producer {
         if !self.blueprint.mask.is_empty() && !self.blueprint.observer.listens() {
             return Err(Error::new(Status::Unsupported, "the event callback is NULL"));
         }
-        Ok(self.notifier.poll(deadline_after(timeout), most))
+        Ok(self.notifier.poll(deadline_after(timeout), most)?)
     }
 
     /// As [`Producer::poll`], with `entry` in the place of the callback; it is given the number under which the event can
@@ -184,7 +184,7 @@ impl Producer {
     ) -> Result<usize> {
         refuse_in_callback()?;
         self.bell()?;
-        Ok(self.notifier.poll_entries(&self.shelf, deadline_after(timeout), most, entry))
+        Ok(self.notifier.poll_entries(&self.shelf, deadline_after(timeout), most, entry)?)
     }
 
     pub fn shelf(&self) -> &Shelf {
@@ -194,7 +194,7 @@ impl Producer {
     /// A descriptor for the caller to own.
     pub fn event_fd(&self) -> Result<i32> {
         let descriptor = self.bell()?.descriptor();
-        descriptor.map(IntoRawFd::into_raw_fd).map_err(|error| Error::new(Status::Client, error.to_string()))
+        descriptor.map(IntoRawFd::into_raw_fd).map_err(|error| Error::new(Status::Client, error))
     }
 
     fn bell(&self) -> Result<&Bell> {
@@ -325,7 +325,8 @@ impl Producer {
             return Ok(());
         }
         self.shared.phase().admits()?;
-        let failed = |error: std::io::Error| Error::new(Status::Client, format!("a thread cannot be started: {error}"));
+        let failed =
+            |error: std::io::Error| Error::new(Status::Client, format_args!("a thread cannot be started: {error}"));
         if self.shared.settings.event_mode == EventMode::Callback
             && !self.blueprint.mask.is_empty()
             && threads.notifier.is_none()
@@ -402,7 +403,8 @@ mod tests {
         assert_eq!(shared.phase(), Phase::Broken);
         assert_eq!(shared.accept(&Draft { topic: c"t", ..Draft::default() }), Err(Status::Internal));
         let mut events = std::collections::VecDeque::new();
-        assert!(outbox.take(None, 9, &mut events), "those who wait for events are told");
+        let told = outbox.take(None, 9, &mut events, |_| Ok(()));
+        assert_eq!(told, Ok(true), "those who wait for events are told");
         assert_eq!(events[0].status, Status::Internal.code());
     }
 }

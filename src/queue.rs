@@ -2,29 +2,23 @@
 
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
-
+use crate::channel::Channel;
+use crate::error::Status;
 use crate::limits::{Bounds, Limits, Place, Release, Size};
 use crate::message::Message;
 use crate::turnstile::Turnstile;
 
-/// Places in a channel whose memory is taken in advance: 1.5 MB.
-const MOST_PREALLOCATED: usize = 1 << 16;
-
 pub struct Queue {
     limits: Limits,
     turnstile: Turnstile,
-    sender: Sender<Message>,
-    receiver: Receiver<Message>,
+    channel: Channel,
 }
 
 impl Queue {
     pub fn new(bounds: Bounds) -> Queue {
-        // The limits admit no more than this, so a send never waits and the channel is bounded whichever kind it is. The
-        // bounded kind takes its memory at once, which is too much for the largest limits.
-        let capacity = (bounds.max_queue_size + bounds.max_buffer_size) as usize;
-        let (sender, receiver) = if capacity <= MOST_PREALLOCATED { bounded(capacity) } else { unbounded() };
-        Queue { limits: Limits::new(bounds), turnstile: Turnstile::default(), sender, receiver }
+        // The limits admit no more than this, so a send never waits.
+        let channel = Channel::new((bounds.max_queue_size + bounds.max_buffer_size) as usize);
+        Queue { limits: Limits::new(bounds), turnstile: Turnstile::default(), channel }
     }
 
     pub fn limits(&self) -> &Limits {
@@ -63,17 +57,17 @@ impl Queue {
         self.turnstile.notify();
     }
 
-    /// Hands an admitted message to the worker. It comes back where the channel is full, which the limits rule out.
-    pub fn push(&self, message: Message) -> Result<(), Message> {
-        self.sender.try_send(message).map_err(|refused| refused.into_inner())
+    /// Hands an admitted message to the worker.
+    pub fn push(&self, message: Message) -> Result<(), Status> {
+        self.channel.push(message)
     }
 
     pub fn pop(&self) -> Option<Message> {
-        self.receiver.try_recv().ok()
+        self.channel.pop()
     }
 
     /// Messages handed over and not yet taken by the worker.
     pub fn len(&self) -> usize {
-        self.receiver.len()
+        self.channel.len()
     }
 }

@@ -95,7 +95,7 @@ impl Settings {
             "overflow_wait" => self.overflow_wait = seconds(key, value)?,
             "event_mode" => self.event_mode = event_mode(key, value)?,
             "stall_report_interval" => self.stall_report_interval = seconds(key, value)?,
-            _ => return Err(Error::config(format!("{key}: no such property"))),
+            _ => return Err(Error::config(format_args!("{key}: no such property"))),
         }
         Ok(())
     }
@@ -123,7 +123,7 @@ impl Settings {
     /// Refuses values that are fine alone and not together.
     pub fn check(&self) -> Result<()> {
         if self.delivery_threshold > self.max_buffer_size {
-            return Err(Error::config(format!(
+            return Err(Error::config(format_args!(
                 "delivery_threshold \"{}\" can never be reached: max_buffer_size is {}; at most that is allowed",
                 self.delivery_threshold, self.max_buffer_size
             )));
@@ -143,7 +143,7 @@ impl Settings {
 
 fn refused(key: &str, value: &str, allowed: &str) -> Error {
     let shown: String = value.chars().take(100).collect();
-    Error::config(format!("{key}: \"{shown}\" is not allowed; {allowed}"))
+    Error::config(format_args!("{key}: \"{shown}\" is not allowed; {allowed}"))
 }
 
 fn whole(key: &str, value: &str, least: u64, most: u64) -> Result<u64> {

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use crate::error::Status;
 use crate::event::{Event, Kind};
 use crate::limits::Release;
 
@@ -24,6 +25,11 @@ impl Shelf {
     /// are told whole by it, and must cost nothing more.
     pub fn is_for(kind: Kind) -> bool {
         !matches!(kind, Kind::Delivered | Kind::DeliveryStarted | Kind::DeliveryFinished)
+    }
+
+    /// Makes room for so many more events.
+    pub fn reserve(&self, count: usize) -> Result<(), Status> {
+        self.lock().events.try_reserve(count).map_err(|_| Status::NoMemory)
     }
 
     /// Takes an event in and answers its number.

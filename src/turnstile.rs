@@ -34,6 +34,11 @@ impl Turnstile {
     ) -> Option<T> {
         self.waiting.fetch_add(1, SeqCst);
         let mut line = self.lock();
+        if line.tickets.try_reserve(1).is_err() {
+            // No memory to wait in: there is no room.
+            self.waiting.fetch_sub(1, SeqCst);
+            return None;
+        }
         let ticket = line.next_ticket;
         line.next_ticket += 1;
         line.tickets.push_back(ticket);

@@ -23,6 +23,10 @@ const BANNER: &str = "\
  * passed in is copied before the call returns. Handles are checked numbers: a NULL, freed or foreign one answers
  * AP_ERR_INVALID_ARGUMENT and is never followed. Lengths are bytes, times are milliseconds (arguments), microseconds
  * (durations in events and statistics) or seconds (configuration). No function may be called in a signal handler.
+ *
+ * Memory. Where there is none left, producing, delivering, polling and reading events answer AP_ERR_NO_MEMORY and hold
+ * nothing. Elsewhere (configurations, ap_new, the first message of a producer, ap_flush, ap_clear, an event's headers for
+ * the callback, the threads of the library) librdkafka and Rust's standard library end the process.
  */";
 
 /// The part cbindgen cannot make: macros.

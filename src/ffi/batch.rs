@@ -84,7 +84,7 @@ pub unsafe extern "C" fn ap_produce_arrays(
         let keys = unsafe { input::Joined::new("key", keys, keys_len, key_sizes, count) }?;
         let values = unsafe { input::Joined::new("value", values, values_len, value_sizes, count) }?;
         if values.is_absent() && count > 0 {
-            return Err(Error::invalid(format!("value_sizes is NULL with a count of {count}")));
+            return Err(Error::invalid(format_args!("value_sizes is NULL with a count of {count}")));
         }
         produce_all(&producer, |visit| {
             for (index, (key, value)) in keys.parts().zip(values.parts()).enumerate() {

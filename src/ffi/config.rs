@@ -153,8 +153,9 @@ pub unsafe extern "C" fn ap_config_set_event_callback(
     let hook = Hook::new(callback, user_data, user_data_free);
     guard_status(|| {
         let config = pin(config)?;
-        let mask = Mask::from_bits(event_mask)
-            .ok_or_else(|| Error::invalid(format!("event_mask {event_mask:#x} has a bit that is no AP_EVENT_ type")))?;
+        let mask = Mask::from_bits(event_mask).ok_or_else(|| {
+            Error::invalid(format_args!("event_mask {event_mask:#x} has a bit that is no AP_EVENT_ type"))
+        })?;
         config.set_observer(mask, hook);
         Ok(())
     })

@@ -71,6 +71,7 @@ const MAX_SIZE: usize = 4096;
 ///                                     or above 4096
 ///            AP_ERR_UNSUPPORTED       event_mode is callback
 ///            AP_ERR_WOULD_DEADLOCK    called in the event callback
+///            AP_ERR_NO_MEMORY         no memory to take events into; they stay
 ///            AP_ERR_INTERNAL          a defect was contained
 /// Since:     0.1.0
 #[unsafe(no_mangle)]
@@ -87,7 +88,7 @@ pub unsafe extern "C" fn ap_poll_events(
             return Err(Error::invalid("events is NULL or max_events is 0; room for 1 at least is needed"));
         }
         if !(SIZE..=MAX_SIZE).contains(&event_size) {
-            return Err(Error::invalid(format!("event_size is {event_size}; {SIZE} to {MAX_SIZE} are allowed")));
+            return Err(Error::invalid(format_args!("event_size is {event_size}; {SIZE} to {MAX_SIZE} are allowed")));
         }
         let mut place = events.cast::<u8>();
         producer.poll_entries(input::timeout(timeout_ms)?, max_events, &mut |event, id| {
@@ -133,6 +134,7 @@ pub unsafe extern "C" fn ap_event_text(producer: *mut ap_producer_t, id: u64, bu
 /// Units:     buf_len in bytes.
 /// Returns:   the bytes of the record; or
 ///            AP_ERR_INVALID_ARGUMENT  not a producer, or id is none of the last ap_poll_events()
+///            AP_ERR_NO_MEMORY         no memory to put it together
 ///            AP_ERR_INTERNAL          a defect was contained
 /// Since:     0.1.0
 #[unsafe(no_mangle)]
@@ -144,18 +146,18 @@ pub unsafe extern "C" fn ap_event_message(
 ) -> i64 {
     guard_count(|| {
         look_up(producer, id, |event| {
-            let record = packed::write(event);
+            let record = packed::write(event)?;
             if !buf.is_null() && record.len() <= buf_len {
                 // SAFETY: the header asks for a buffer of that length.
                 unsafe { ptr::copy_nonoverlapping(record.as_ptr(), buf.cast(), record.len()) };
             }
-            record.len()
-        })
+            Ok(record.len())
+        })?
     })
 }
 
 fn look_up<T>(producer: *mut ap_producer_t, id: u64, body: impl FnOnce(&Event) -> T) -> Result<T> {
-    let gone = || Error::invalid(format!("id {id} is none of the last ap_poll_events()"));
+    let gone = || Error::invalid(format_args!("id {id} is none of the last ap_poll_events()"));
     pin(producer)?.shelf().look_up(id, body).ok_or_else(gone)
 }
 

@@ -28,7 +28,7 @@ pub(super) fn guard_text(
     let outcome = catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|_| Err(Status::Internal.into()));
     let (status, text) = match &outcome {
         Ok(()) => (Status::Ok, ""),
-        Err(error) => (error.status, error.text.as_str()),
+        Err(error) => (error.status, &*error.text),
     };
     // SAFETY: the header asks for a buffer of that length.
     unsafe { input::write_text(text, errbuf, errbuf_len) };

@@ -1,11 +1,12 @@
 //! What C passes in: raw pointers become slices and strings, or an error that names the argument.
 
 use std::ffi::{CStr, OsStr, c_char, c_void};
+use std::fmt;
 use std::os::unix::ffi::OsStrExt;
 use std::ptr;
 use std::time::Duration;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Status};
 use crate::message::{Draft, Header, MAX_LEN};
 
 use super::message::{ap_header_t, ap_message_t};
@@ -14,7 +15,7 @@ use super::message::{ap_header_t, ap_message_t};
 /// NULL, or a C string that lives for the call.
 unsafe fn string<'a>(name: &str, text: *const c_char) -> Result<&'a CStr> {
     if text.is_null() {
-        return Err(Error::invalid(format!("{name} is NULL")));
+        return Err(Error::invalid(format_args!("{name} is NULL")));
     }
     Ok(unsafe { CStr::from_ptr(text) })
 }
@@ -23,7 +24,7 @@ unsafe fn string<'a>(name: &str, text: *const c_char) -> Result<&'a CStr> {
 /// As [`string`].
 pub(super) unsafe fn text<'a>(name: &str, text: *const c_char) -> Result<&'a str> {
     let text = unsafe { string(name, text) }?;
-    text.to_str().map_err(|_| Error::config(format!("{name}: the text is not UTF-8, which is what is allowed")))
+    text.to_str().map_err(|_| Error::config(format_args!("{name}: the text is not UTF-8, which is what is allowed")))
 }
 
 /// # Safety
@@ -44,10 +45,14 @@ pub(super) unsafe fn topic<'a>(topic: *const c_char) -> Result<&'a CStr> {
 /// NULL, or as many readable bytes as `len` says, for the call.
 pub(super) unsafe fn bytes<'a>(name: &str, data: *const c_void, len: usize) -> Result<Option<&'a [u8]>> {
     if len > MAX_LEN {
-        return Err(Error::invalid(format!("{name} has {len} bytes; at most {MAX_LEN} are allowed")));
+        return Err(Error::invalid(format_args!("{name} has {len} bytes; at most {MAX_LEN} are allowed")));
     }
     if data.is_null() {
-        return if len == 0 { Ok(None) } else { Err(Error::invalid(format!("{name} is NULL with a length of {len}"))) };
+        return if len == 0 {
+            Ok(None)
+        } else {
+            Err(Error::invalid(format_args!("{name} is NULL with a length of {len}")))
+        };
     }
     Ok(Some(unsafe { std::slice::from_raw_parts(data.cast(), len) }))
 }
@@ -56,13 +61,13 @@ pub(super) unsafe fn bytes<'a>(name: &str, data: *const c_void, len: usize) -> R
 ///
 /// # Safety
 /// NULL, or as many readable bytes as `len` says, for the call.
-pub(super) unsafe fn buffer<'a>(name: &str, data: *const c_void, len: usize) -> Result<&'a [u8]> {
+pub(super) unsafe fn buffer<'a>(name: impl fmt::Display, data: *const c_void, len: usize) -> Result<&'a [u8]> {
     if len > isize::MAX as usize {
-        return Err(Error::invalid(format!("{name}_len {len} is more than a process can have")));
+        return Err(Error::invalid(format_args!("{name}_len {len} is more than a process can have")));
     }
     match (data.is_null(), len) {
         (true, 0) => Ok(&[]),
-        (true, _) => Err(Error::invalid(format!("{name} is NULL with a length of {len}"))),
+        (true, _) => Err(Error::invalid(format_args!("{name} is NULL with a length of {len}"))),
         (false, _) => Ok(unsafe { std::slice::from_raw_parts(data.cast(), len) }),
     }
 }
@@ -86,22 +91,22 @@ impl<'a> Joined<'a> {
         count: usize,
     ) -> Result<Joined<'a>> {
         if count > isize::MAX as usize / size_of::<i32>() {
-            return Err(Error::invalid(format!("count {count} is more than a process can have")));
+            return Err(Error::invalid(format_args!("count {count} is more than a process can have")));
         }
         if !sizes.is_aligned() {
-            return Err(Error::invalid(format!("{name}_sizes is not aligned as an array of int32_t is")));
+            return Err(Error::invalid(format_args!("{name}_sizes is not aligned as an array of int32_t is")));
         }
-        let bytes = unsafe { buffer(&format!("{name}s"), data, len) }?;
+        let bytes = unsafe { buffer(format_args!("{name}s"), data, len) }?;
         let sizes = (!sizes.is_null() && count > 0).then(|| unsafe { std::slice::from_raw_parts(sizes, count) });
         let mut sum = 0_usize;
         for (index, size) in sizes.into_iter().flatten().enumerate() {
             if *size < -1 {
-                return Err(Error::invalid(format!("{name}_sizes[{index}] is {size}; -1 is null, 0 is empty")));
+                return Err(Error::invalid(format_args!("{name}_sizes[{index}] is {size}; -1 is null, 0 is empty")));
             }
             sum = sum.saturating_add((*size).max(0) as usize);
         }
         if sum != len {
-            return Err(Error::invalid(format!("{name}_sizes add up to {sum}, {name}s_len is {len}")));
+            return Err(Error::invalid(format_args!("{name}_sizes add up to {sum}, {name}s_len is {len}")));
         }
         Ok(Joined { bytes, sizes, count })
     }
@@ -126,7 +131,7 @@ pub(super) fn timeout(milliseconds: i64) -> Result<Option<Duration>> {
     match milliseconds {
         -1 => Ok(None),
         0.. => Ok(Some(Duration::from_millis(milliseconds as u64))),
-        _ => Err(Error::invalid(format!("timeout_ms {milliseconds} is negative; -1 is no limit"))),
+        _ => Err(Error::invalid(format_args!("timeout_ms {milliseconds} is negative; -1 is no limit"))),
     }
 }
 
@@ -142,7 +147,7 @@ pub(super) unsafe fn read_message(message: *const ap_message_t) -> Result<ap_mes
     let known = size_of::<ap_message_t>();
     let size = unsafe { (*message).struct_size };
     if !(known..=MAX_STRUCT).contains(&size) {
-        return Err(Error::invalid(format!("struct_size of the message is {size}; start from AP_MESSAGE_INIT")));
+        return Err(Error::invalid(format_args!("struct_size of the message is {size}; start from AP_MESSAGE_INIT")));
     }
     let tail = unsafe { std::slice::from_raw_parts(message.cast::<u8>().add(known), size - known) };
     if tail.iter().any(|byte| *byte != 0) {
@@ -168,7 +173,7 @@ impl Messages {
             return Ok(Messages { first, stride: 0 });
         }
         if first.is_null() {
-            return Err(Error::invalid(format!("messages is NULL with a count of {count}")));
+            return Err(Error::invalid(format_args!("messages is NULL with a count of {count}")));
         }
         let stride = unsafe { read_message(first) }?.struct_size;
         Ok(Messages { first, stride })
@@ -179,7 +184,7 @@ impl Messages {
     pub(super) unsafe fn get(&self, index: usize) -> Result<ap_message_t> {
         let message = unsafe { read_message(self.first.byte_add(index * self.stride)) }?;
         if message.struct_size != self.stride {
-            return Err(Error::invalid(format!("messages[{index}] differs in struct_size from the first")));
+            return Err(Error::invalid(format_args!("messages[{index}] differs in struct_size from the first")));
         }
         Ok(message)
     }
@@ -192,18 +197,23 @@ pub(super) unsafe fn headers<'a>(message: &ap_message_t) -> Result<Vec<Header<'a
         return Ok(Vec::new());
     }
     if message.headers.is_null() {
-        return Err(Error::invalid(format!("headers is NULL with a header_count of {}", message.header_count)));
+        return Err(Error::invalid(format_args!("headers is NULL with a header_count of {}", message.header_count)));
     }
     if message.header_count > MAX_HEADERS {
-        return Err(Error::invalid(format!("header_count is {}; {MAX_HEADERS} are allowed", message.header_count)));
+        return Err(Error::invalid(format_args!(
+            "header_count is {}; {MAX_HEADERS} are allowed",
+            message.header_count
+        )));
     }
     let raw: &[ap_header_t] = unsafe { std::slice::from_raw_parts(message.headers, message.header_count) };
-    raw.iter()
-        .map(|header| {
-            let name = unsafe { string("the name of a header", header.name) }?;
-            Ok(Header { name, value: unsafe { bytes("the value of a header", header.value, header.value_len) }? })
-        })
-        .collect()
+    let mut headers = Vec::new();
+    headers.try_reserve_exact(raw.len()).map_err(|_| Status::NoMemory)?;
+    for header in raw {
+        let name = unsafe { string("the name of a header", header.name) }?;
+        headers
+            .push(Header { name, value: unsafe { bytes("the value of a header", header.value, header.value_len) }? });
+    }
+    Ok(headers)
 }
 
 /// More headers than any broker's message.max.bytes has room for.
@@ -255,7 +265,7 @@ pub(super) unsafe fn copy_out(value: &str, buffer: *mut c_char, len: *mut usize)
         return Ok(());
     }
     if room < needed {
-        return Err(Error::invalid(format!("buf has {room} bytes; {needed} are needed")));
+        return Err(Error::invalid(format_args!("buf has {room} bytes; {needed} are needed")));
     }
     unsafe { write_text(value, buffer, room) };
     Ok(())
@@ -269,7 +279,7 @@ pub(super) unsafe fn write_sized<T: Copy>(target: *mut T, value: T) -> Result<()
     let known = size_of::<T>();
     let size = unsafe { target.cast::<usize>().read() };
     if !(known..=MAX_STRUCT).contains(&size) {
-        return Err(Error::invalid(format!("struct_size is {size}; at least {known} is needed")));
+        return Err(Error::invalid(format_args!("struct_size is {size}; at least {known} is needed")));
     }
     unsafe { target.write(value) };
     Ok(())

@@ -2,7 +2,7 @@
 
 use std::ffi::CStr;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Status};
 use crate::event::Event;
 use crate::message::{Draft, Header, Message};
 
@@ -28,15 +28,36 @@ impl<'a> Records<'a> {
             }
             let (record, tail) = split_record(rest).ok_or_else(|| malformed(index, "size"))?;
             headers.clear();
-            visit(&read(record, &mut headers).map_err(|field| malformed(index, field))?)?;
+            visit(&read(record, &mut headers).map_err(|flaw| flaw.at(index))?)?;
             rest = tail;
         }
         Ok(())
     }
 }
 
+/// Why a record cannot be read.
+enum Flaw {
+    Field(&'static str),
+    NoMemory,
+}
+
+impl From<&'static str> for Flaw {
+    fn from(field: &'static str) -> Flaw {
+        Flaw::Field(field)
+    }
+}
+
+impl Flaw {
+    fn at(self, index: usize) -> Error {
+        match self {
+            Flaw::Field(field) => malformed(index, field),
+            Flaw::NoMemory => Status::NoMemory.into(),
+        }
+    }
+}
+
 fn malformed(index: usize, field: &str) -> Error {
-    Error::invalid(format!("record {index}: {field} is not what the packed form allows"))
+    Error::invalid(format_args!("record {index}: {field} is not what the packed form allows"))
 }
 
 fn split_record(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
@@ -44,8 +65,8 @@ fn split_record(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     if size < HEAD { None } else { bytes.split_at_checked(size) }
 }
 
-/// Reads one record; an error is the name of the field that is wrong.
-fn read<'a, 'h>(record: &'a [u8], headers: &'h mut Vec<Header<'a>>) -> std::result::Result<Draft<'h>, &'static str>
+/// Reads one record.
+fn read<'a, 'h>(record: &'a [u8], headers: &'h mut Vec<Header<'a>>) -> std::result::Result<Draft<'h>, Flaw>
 where
     'a: 'h,
 {
@@ -59,17 +80,18 @@ where
     let tag = reader.u64().ok_or("tag")?;
     let header_count = reader.u32().ok_or("header_count")?;
     if reader.u32() != Some(0) {
-        return Err("reserved");
+        return Err("reserved".into());
     }
     let topic = reader.name(topic_len).ok_or("topic_len")?;
     let key = reader.nullable(key_len).ok_or("key_len")?;
     let value = reader.nullable(value_len).ok_or("value_len")?;
     let partition_key = reader.nullable(partition_key_len).ok_or("partition_key_len")?;
     for _ in 0..header_count {
+        headers.try_reserve(1).map_err(|_| Flaw::NoMemory)?;
         headers.push(reader.header().ok_or("a header")?);
     }
     if !reader.0.is_empty() {
-        return Err("size");
+        return Err("size".into());
     }
     Ok(Draft { topic, key, value, partition_key, headers, timestamp_ms, tag, partition })
 }
@@ -124,14 +146,20 @@ impl<'a> Reader<'a> {
 
 /// What an event is about, as a record; the topic is empty where there is none. A message has the partition it was
 /// produced with, so that the record can be produced again.
-pub(super) fn write(event: &Event) -> Vec<u8> {
+pub(super) fn write(event: &Event) -> Result<Vec<u8>> {
     let topic = event.topic().unwrap_or_default();
+    let parts = [event.key(), event.value(), event.partition_key()];
+    let headers = event
+        .headers()
+        .map(|header| 2 * size_of::<u32>() + header.name.count_bytes() + 1 + header.value.map_or(0, <[u8]>::len));
+    let bytes: usize = parts.iter().flatten().map(|part| part.len()).chain(headers).sum();
     let mut record = Vec::new();
+    record.try_reserve_exact(HEAD + topic.count_bytes() + 1 + bytes).map_err(|_| Status::NoMemory)?;
     record.extend_from_slice(&0_u32.to_le_bytes()); // The size, known at the end.
     record.extend_from_slice(&(topic.count_bytes() as u32).to_le_bytes());
     let partition = event.message().map_or(event.partition, Message::partition);
     record.extend_from_slice(&partition.to_le_bytes());
-    for part in [event.key(), event.value(), event.partition_key()] {
+    for part in parts {
         record.extend_from_slice(&len_of(part).to_le_bytes());
     }
     record.extend_from_slice(&event.timestamp_ms.to_le_bytes());
@@ -139,7 +167,7 @@ pub(super) fn write(event: &Event) -> Vec<u8> {
     record.extend_from_slice(&(event.headers().count() as u32).to_le_bytes());
     record.extend_from_slice(&0_u32.to_le_bytes());
     record.extend_from_slice(topic.to_bytes_with_nul());
-    for part in [event.key(), event.value(), event.partition_key()] {
+    for part in parts {
         record.extend_from_slice(part.unwrap_or_default());
     }
     for header in event.headers() {
@@ -150,7 +178,7 @@ pub(super) fn write(event: &Event) -> Vec<u8> {
     }
     let size = record.len() as u32;
     record[..size_of::<u32>()].copy_from_slice(&size.to_le_bytes());
-    record
+    Ok(record)
 }
 
 /// A length as it is packed: -1 = null. Messages keep theirs in 31 bits.
@@ -166,7 +194,7 @@ mod tests {
 
     fn packed(draft: &Draft) -> Vec<u8> {
         let message = Message::copy(draft, Place::Queue, draft.timestamp_ms, 0).expect("memory");
-        write(&Event::of_message(Kind::Dropped, c"", message))
+        write(&Event::of_message(Kind::Dropped, c"", message)).expect("memory")
     }
 
     fn example<'a>(headers: &'a [Header<'a>]) -> Draft<'a> {
@@ -263,7 +291,7 @@ mod tests {
 
     #[test]
     fn an_event_about_nothing_has_an_empty_topic() {
-        let record = write(&Event::new(Kind::Stats, c"").with_document((*b"{}").into()));
+        let record = write(&Event::new(Kind::Stats, c"").with_document((*b"{}").into())).expect("memory");
         assert_eq!(
             visit(&record).expect("a record"),
             [format!("{:?}", Draft { value: Some(b"{}"), ..Draft::default() })]

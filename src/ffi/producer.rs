@@ -126,6 +126,7 @@ pub extern "C" fn ap_clear(producer: *mut ap_producer_t) -> i64 {
 ///            AP_ERR_INVALID_ARGUMENT  not a producer, a timeout below -1, or max_events of 0
 ///            AP_ERR_UNSUPPORTED       event_mode is callback
 ///            AP_ERR_WOULD_DEADLOCK    called in the event callback
+///            AP_ERR_NO_MEMORY         no memory to take events into; they stay
 ///            AP_ERR_INTERNAL          a defect was contained
 /// Since:     0.1.0
 #[unsafe(no_mangle)]

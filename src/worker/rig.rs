@@ -89,7 +89,7 @@ impl<K> Rig<K> {
     /// Reads the events, as a callback would, and gives their places back.
     pub fn read(&mut self) {
         let mut events = VecDeque::new();
-        while self.shared.outbox.take(Some(Instant::now()), usize::MAX, &mut events) {
+        while self.shared.outbox.take(Some(Instant::now()), usize::MAX, &mut events, |_| Ok(())).expect("memory") {
             let mut release = Release::default();
             for event in &events {
                 event.give_back(&mut release);

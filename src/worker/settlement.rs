@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use crate::clock;
 use crate::error::Status;
-use crate::event::{Event, Kind, Persistence, Text, c_text};
+use crate::event::{Event, Kind, Persistence, Subject, Text, c_text};
 use crate::inbox::Answer;
 use crate::limits::Release;
 use crate::message::PARTITION_ANY;
@@ -255,9 +255,9 @@ impl Worker {
             message_count: count,
             attempt,
             duration_us: pause_us,
+            subject: Subject::topic(self.buffer.topic_of(lane)).unwrap_or(Subject::Nothing),
             ..Event::now(Kind::Retry, text)
         };
-        let event = event.about_topic(self.buffer.topic_of(lane));
         self.desk.tell(event);
     }
 

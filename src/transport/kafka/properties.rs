@@ -58,7 +58,7 @@ impl Partitioner {
         let found = Self::NAMES.iter().find(|(name, _)| *name == value);
         found.map(|(_, partitioner)| *partitioner).ok_or_else(|| {
             let names: Vec<_> = Self::NAMES.iter().map(|(name, _)| *name).collect();
-            Error::config(format!("partitioner: \"{value}\" is not allowed; {} are", names.join(", ")))
+            Error::config(format_args!("partitioner: \"{value}\" is not allowed; {} are", names.join(", ")))
         })
     }
 
@@ -144,7 +144,7 @@ impl Properties {
     }
 
     fn set_conf(&mut self, key: &str, value: &str) -> Result<()> {
-        let no_nul = |_| Error::config(format!("{key:?}: a NUL character is not allowed"));
+        let no_nul = |_| Error::config(format_args!("{key:?}: a NUL character is not allowed"));
         let (name, text) = (CString::new(key).map_err(no_nul)?, CString::new(value).map_err(no_nul)?);
         let mut reason = [0 as c_char; 512];
         // SAFETY: our configuration, C strings, a buffer with its length.
@@ -154,10 +154,10 @@ impl Properties {
         let reason = || unsafe { raw::owned(reason.as_ptr()) }.replace('\n', " ");
         match done {
             UNKNOWN => {
-                Err(Error::config(format!("{key}: no such property; see the table of properties in the README")))
+                Err(Error::config(format_args!("{key}: no such property; see the table of properties in the README")))
             }
             INVALID => {
-                Err(Error::config(format!("{key}: \"{}\" is not allowed: {}", clip(shown(key, value)), reason())))
+                Err(Error::config(format_args!("{key}: \"{}\" is not allowed: {}", clip(shown(key, value)), reason())))
             }
             _ => Ok(()),
         }
@@ -168,7 +168,7 @@ impl Properties {
         if key == "partitioner" {
             return Ok(self.partitioner.name().into());
         }
-        let value = self.read(key).ok_or_else(|| Error::config(format!("{key}: no such property")))?;
+        let value = self.read(key).ok_or_else(|| Error::config(format_args!("{key}: no such property")))?;
         Ok(if value.is_empty() { value } else { shown(key, &value).into() })
     }
 
