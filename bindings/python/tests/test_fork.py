@@ -211,6 +211,127 @@ say(producer.stats().delivered)
             ["parent DELIVERED 0"] * 5 + ["5"],
         )
 
+    def test_r51_a_fork_that_python_does_not_see(self):
+        # As uWSGI forks its workers: in C, without the hooks of os.register_at_fork.
+        self.check(
+            """
+import ctypes
+
+producer.produce("t", "v", tag=1)
+future = producer.send("t", "v")
+child = ctypes.PyDLL(None).fork()
+if child == 0:
+    name = "child"
+    producer.produce("t", "v", tag=2)
+    own = producer.send("t", "v")
+    producer.flush()
+    assert own.result(60).topic == "t" and not future.done()
+    producer.produce("t", "v", tag=3)
+    sys.exit()
+wait(child)
+producer.flush()
+assert future.done()
+""",
+            [*(f"child DELIVERED {tag}" for tag in (0, 2, 3)), *(f"parent DELIVERED {tag}" for tag in (0, 1))],
+        )
+
+    def test_r51_an_asyncio_server_whose_forks_python_does_not_see(self):
+        self.check(
+            """
+import ctypes
+
+from_loop = AsyncProducer(config, on_event=delivered, events=EventType.DELIVERED)
+
+async def use(tag):
+    await from_loop.produce("t", "v", tag=tag)
+    await from_loop.flush()
+
+asyncio.run(use(1), debug=False)
+child = ctypes.PyDLL(None).fork()
+if child == 0:
+    name = "child"
+    asyncio.run(use(2), debug=False)
+    sys.exit()
+wait(child)
+asyncio.run(use(3), debug=False)
+""",
+            ["child DELIVERED 2", "parent DELIVERED 1", "parent DELIVERED 3"],
+        )
+
+    def test_r51_a_handler_that_forks(self):
+        # The child returns from the handler: what else was read is the parent's to tell.
+        self.check(
+            """
+def fork_at_the_second(event):
+    delivered(event)
+    if event.tag == 2:
+        child = os.fork()
+        if child == 0:
+            global name
+            name = "child"
+        else:
+            wait(child)
+
+producer._on_event = fork_at_the_second
+for tag in range(1, 6):
+    producer.produce("t", "v", tag=tag)
+producer.flush()
+""",
+            [f"parent DELIVERED {tag}" for tag in range(1, 6)],
+        )
+
+    def test_r51_children_are_told_of_nothing_of_the_parents(self):
+        # Forked while events wait to be read, are read, and are told; the tags say whose they are.
+        self.check(
+            """
+ROUNDS, AT_ONCE, LIMIT = 6, 8, 60
+
+class Tally:
+    def __init__(self):
+        self.tags, self.futures = [], []
+    def __call__(self, event):
+        self.tags.append(event.tag)
+
+tally = Tally()
+busy = Producer(config, on_event=tally, events=EventType.DELIVERED, delivery_threshold=10, overflow_wait=LIMIT)
+stop = threading.Event()
+
+def use(number):
+    busy.produce("t", "v", tag=(os.getpid() << 32) + number)
+    return busy.send("t", "v")
+
+def produce():
+    for number in range(10**9):
+        tally.futures.append(use(number))
+        if stop.wait(0.0005):
+            return
+
+def in_the_child():
+    parents = [future for future in tally.futures[-1000:] if not future.done()]
+    tally.tags.clear()
+    own = [use(number) for number in range(5)]
+    busy.flush(LIMIT)
+    assert all(future.done() for future in own)
+    assert sorted(tally.tags) == [0] * 5 + [(os.getpid() << 32) + number for number in range(5)], tally.tags
+    assert not any(future.done() for future in parents), "the parent's future is done"
+    os._exit(0)
+
+thread = threading.Thread(target=produce)
+thread.start()
+for _ in range(ROUNDS):
+    for child in [fork(in_the_child) for _ in range(AT_ONCE)]:
+        wait(child)
+stop.set()
+thread.join()
+busy.shutdown(LIMIT)
+assert len(tally.tags) == busy.stats().accepted == 2 * len(tally.futures)
+tagged = [tag for tag in tally.tags if tag]
+assert len(set(tagged)) == len(tagged)
+assert all(future.result().topic == "t" for future in tally.futures)
+""",
+            [],
+        )
+
     def test_asyncio_in_both(self):
         self.check(
             """

@@ -19,6 +19,7 @@ from ._config import Value
 from ._enums import EventType
 from ._errors import BufferOverflow, ProducerError, ShutDown, error
 from ._event import Delivery, log_event
+from ._lifecycle import arrive
 from ._message import Headers, Payload, pack
 
 #: Readings of events in one turn of the loop, so that its other work comes in between.
@@ -179,6 +180,7 @@ class AsyncProducer(Base["asyncio.Future[Delivery]"]):
 
     def _attach(self) -> asyncio.AbstractEventLoop:
         """Has the running loop read the events."""
+        arrive()
         loop = asyncio.get_running_loop()
         if self._loop is loop:
             return loop

@@ -21,6 +21,7 @@ from ._enums import EventType, Status
 from ._errors import DeliveryFailed, InvalidArgument, ProducerError, ShutDown, WouldDeadlock, error
 from ._event import Delivery, Event, logger
 from ._inbox import DELIVERED, EVERYDAY, FIRST_AWAITED_TAG, SETTLEMENTS, Entry, Freed, Inbox
+from ._lifecycle import arrive
 from ._line import Line
 from ._message import objection
 from ._stats import Stats, read_stats
@@ -148,6 +149,7 @@ class Base(Generic[FutureType]):
         return batch.is_taken()
 
     def _new_tag(self, future: FutureType, topic: str) -> int:
+        arrive()
         tag = next(self._tags)
         self._awaited[tag] = (future, topic)
         return tag
@@ -160,7 +162,8 @@ class Base(Generic[FutureType]):
 
     def _read(self) -> int:
         """Reads some events, settles and tells; how many there were."""
-        if not self._reading.acquire(blocking=False):
+        reading = self._reading
+        if not reading.acquire(blocking=False):
             return 0  # Another one is at it, and goes on until there are none.
         try:
             count = self._inbox.read()
@@ -169,9 +172,11 @@ class Base(Generic[FutureType]):
                 self._telling = threading.get_ident()
                 for event in self._digest_all():
                     self._tell(event)
+                    if reading is not self._reading:
+                        return 0  # The handler forked, and this is the child: the rest is the parent's to tell.
         finally:
             self._telling = None
-            self._reading.release()
+            reading.release()
         if self._line:
             self._line.serve()
         return count
@@ -226,6 +231,7 @@ class Base(Generic[FutureType]):
                 return status
 
     def _close(self) -> None:
+        arrive()
         with self._closing:
             if self._closed:
                 return

@@ -21,6 +21,7 @@ from ._config import Value
 from ._enums import EventType, Status
 from ._errors import BufferOverflow, ProducerError, error
 from ._event import Delivery, log_event
+from ._lifecycle import arrive
 from ._message import Headers, Payload, pack
 from ._reader import Reader
 
@@ -125,6 +126,7 @@ class Producer(Base["futures.Future[Delivery]"]):
         Raises Undelivered where some of it was not delivered, TimedOut where `timeout` seconds passed first. Ctrl-C
         ends the wait, not the delivery.
         """
+        arrive()
         self._refuse_in_handler()
         limit = milliseconds(timeout)
         began = time.monotonic()
@@ -139,6 +141,7 @@ class Producer(Base["futures.Future[Delivery]"]):
         What is left after `timeout` seconds is dropped and handed back in events; then it raises Undelivered. Ctrl-C
         ends the wait, not the shutdown: another call waits on, and one with a shorter timeout shortens it.
         """
+        arrive()
         self._refuse_in_handler()
         limit = milliseconds(timeout)
         if self._closed:
@@ -172,6 +175,7 @@ class Producer(Base["futures.Future[Delivery]"]):
     # Inside
 
     def _accept(self, offer: Callable[[Item], bool], item: Item) -> None:
+        arrive()
         if self._reader is None:
             self._start_reader()
         if self._line or not offer(item):

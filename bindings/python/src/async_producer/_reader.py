@@ -55,6 +55,10 @@ class Reader:
         for end in (self._events, self._door, self._knocker):
             end.close()
 
+    def _is_here(self) -> bool:
+        """Not so where a handler forked, in the child that came back from it."""
+        return self._door.fileno() >= 0
+
     def _run(self) -> None:
         try:
             self._watch()
@@ -68,7 +72,7 @@ class Reader:
         poll.register(self._events, select.POLLIN)
         poll.register(self._door, select.POLLIN)
         stopped = False
-        while not stopped:
+        while not stopped and self._is_here():
             poll.poll()
             with suppress(BlockingIOError):
                 self._door.recv(4096)
