@@ -93,6 +93,88 @@ class ForkTest < AsyncProducerTest
     assert child.call
   end
 
+  def test_r51_a_fork_while_the_reader_tells_of_losses
+    told = Queue.new
+    go_on = Queue.new
+    events = Events.new
+    handler = lambda do |event|
+      events.call(event)
+      next unless event.message.value == "parent 0"
+
+      told << true
+      go_on.pop
+    end
+    log = StringIO.new
+    producer = dead(on_event: handler, events: [:dropped], logger: Logger.new(log))
+    2.times { |number| producer.produce("parent #{number}", topic: "t") }
+    assert_equal 2, producer.clear_buffer
+    told.pop # The reader has read both, and counts the first one.
+    child = in_child do
+      log.truncate(0)
+      producer.produce("child", topic: "t")
+      producer.shutdown(timeout: 0)
+      events.all.map { |event| event.message.value } == ["parent 0", "child"] &&
+        log.string.include?("1 message was not delivered")
+    end
+    assert child.call
+    go_on << true
+    producer.shutdown(timeout: 0)
+    assert_equal ["parent 0", "parent 1"], events.all.map { |event| event.message.value }
+  end
+
+  def test_r51_a_handler_that_forks
+    out = ruby!(<<~RUBY)
+      require "async_producer"
+      $stdout.sync = true
+      told = []
+      failed = true
+      handler = lambda do |event|
+        told << event.message.value
+        next unless event.message.value == "1"
+
+        # The child comes back from the handler: what else was read is the parent's to tell.
+        child = fork
+        child ? failed = !Process.wait2(child).last.success? : at_exit { print "child " + told.join + " " }
+      end
+      producer = AsyncProducer.new("bootstrap.servers" => "127.0.0.1:1", logger: Logger.new(nil), on_event: handler,
+                                   events: [:dropped])
+      4.times { |number| producer.produce(number, topic: "t") }
+      producer.shutdown(timeout: 0)
+      print "parent ", told.join, failed
+    RUBY
+    assert_equal "child 01 parent 0123false", out
+  end
+
+  def test_r51_children_are_told_of_nothing_of_the_parents
+    # Forked while events wait to be read, are read, and are told; the values say whose they are.
+    producer = mock(delivery_reports: true, delivery_threshold: 10, overflow_wait: LIMIT)
+    parents = []
+    over = false
+    meanwhile = Thread.new do
+      until over
+        parents << producer.produce_async("parent", topic: "t")
+        sleep 0.0005
+      end
+    end
+    6.times do
+      children = Array.new(8) do
+        in_child do
+          unsettled = parents.last(1000).reject(&:settled?)
+          own = Array.new(10) { producer.produce_async("child", topic: "t") }
+          producer.flush(timeout: LIMIT)
+          own.map { |delivery| delivery.wait(timeout: LIMIT).offset } == (0..9).to_a && unsettled.none?(&:settled?) &&
+            producer.stats.accepted == 10
+        end
+      end
+      assert_equal [true] * 8, children.map(&:call)
+    end
+    over = true
+    meanwhile.join
+    producer.shutdown!(timeout: LIMIT)
+    assert_equal parents.size, parents.map { |delivery| [delivery.event.partition, delivery.event.offset] }.uniq.size
+    assert_equal parents.size, producer.stats.delivered
+  end
+
   def test_a_fork_with_the_ends_that_ruby_runs
     out = ruby!(<<~RUBY)
       require "async_producer"

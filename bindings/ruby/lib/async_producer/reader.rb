@@ -14,7 +14,7 @@ module AsyncProducer
     end
 
     def running?
-      @thread&.alive?
+      @thread&.alive? && !forked?
     end
 
     # In this process, not in the one it was forked from.
@@ -53,10 +53,16 @@ module AsyncProducer
       raise Error.of(descriptor, "the events cannot be read") if descriptor.negative?
 
       @entries.clear
+      @reporter.forget
       @ledger&.forget
       @events = IO.for_fd(descriptor, "rb")
       @finished, @bell = IO.pipe
       @pid = Process.pid
+    end
+
+    # Whether a handler forked, and this is the child that comes back from it: what is unread is the parent's to tell.
+    def forked?
+      @thread.equal?(Thread.main)
     end
 
     # Interrupted (killed, too) only between two readings, or while it waits: no event is lost on the way.
@@ -65,6 +71,7 @@ module AsyncProducer
         loop do
           finishing = @finishing
           report_all
+          return if forked?
           break if finishing
 
           IO.select([@events, @finished])
@@ -77,18 +84,20 @@ module AsyncProducer
     def report_all
       loop do
         report_entries
+        break if forked?
+
         @entries = @source.read
         break if @entries.empty?
 
         Thread.handle_interrupt(Object => :immediate) { Thread.pass }
       end
     ensure
-      @reporter.summarize
+      @reporter.summarize unless forked?
     end
 
     def report_entries
-      @reporter.report(@entries.shift) until @entries.empty?
-      @reporter.conclude
+      @reporter.report(@entries.shift) until @entries.empty? || forked?
+      @reporter.conclude unless forked?
     end
   end
 end

@@ -27,9 +27,15 @@ module AsyncProducer
       @logger = logger
       @handler = handler
       @handled = handled
+      forget
+    end
+
+    # What was counted and not told yet; after a fork it is the parent's to tell.
+    def forget
       @lost = 0
       @lost_messages = []
       @undelivered = 0
+      @reason = nil
     end
 
     # Tells of an entry of the {EventSource}.
