@@ -100,7 +100,7 @@ class HandleTest < AsyncProducerTest
     end
   end
 
-  def test_a_producer_that_was_never_used_is_collected
+  def test_r69_a_producer_that_was_never_used_is_collected
     script = <<~RUBY
       require "async_producer"
       Process.setrlimit(:NOFILE, 64)
@@ -118,7 +118,7 @@ class HandleTest < AsyncProducerTest
     refute_includes AsyncProducer::OpenProducers.instance_variable_get(:@producers), producer
   end
 
-  def test_a_forgotten_producer_goes_on_until_the_end
+  def test_r69_a_forgotten_producer_goes_on_until_the_end
     out = ruby!(<<~RUBY)
       require "async_producer"
       delivered = Queue.new
@@ -130,7 +130,7 @@ class HandleTest < AsyncProducerTest
     assert_equal "0", out
   end
 
-  def test_the_garbage_collector_may_run_at_any_time
+  def test_r69_the_garbage_collector_may_run_at_any_time
     out = ruby!(<<~RUBY)
       require "async_producer"
       seen = Queue.new
