@@ -41,7 +41,7 @@ test('S10 natural exit with events flowing and no shutdown, 20 times', async () 
   await runs(20, program(MOCK, flow));
 });
 
-test('natural exit with outstanding messages and no broker: at once, with a warning', async () => {
+test('r69 natural exit with outstanding messages and no broker: at once, with a warning', async () => {
   await runs(5, program(DEAD, PRODUCE), ({ stderr }) => {
     assert.match(stderr, /AsyncProducerWarning: .*undelivered messages \(1000\); await producer\.shutdown\(\)/);
   });

@@ -51,7 +51,7 @@ test('S7 a worker ends while another one goes on', async () => {
   assert.deepEqual(await said, { delivered: 20_000 });
 });
 
-test('worker.terminate() while events flow, 10 times', async () => {
+test('r69 worker.terminate() while events flow, 10 times', async () => {
   for (let i = 0; i < 10; i++) {
     const worker = start({ config: FLOW, count: 5000, end: 'wait' });
     await message(worker, 'flowing');
@@ -59,7 +59,36 @@ test('worker.terminate() while events flow, 10 times', async () => {
   }
 });
 
-test('worker.terminate() while a shutdown waits, 10 times', async () => {
+test('r69 worker.terminate() in the middle of a listener, 4 times', async () => {
+  for (let i = 0; i < 4; i++) {
+    const worker = start({ config: FLOW, count: 5000, end: 'stuck' });
+    await message(worker, 'flowing');
+    assert.equal(await worker.terminate(), 1);
+  }
+});
+
+test('r69 worker.terminate() at any moment of many workers, and the main thread goes on', async (t) => {
+  const producer = producerOf(t, FLOW);
+  const sent = producer.send({ topic: 'topic', value: 'first' });
+  const moments = [
+    async () => {},
+    (worker) => once(worker, 'online'),
+    (worker) => message(worker, 'ready'),
+    (worker) => message(worker, 'flowing'),
+  ];
+  for (let round = 0; round < 5; round++) {
+    const ends = moments.map(async (moment) => {
+      const worker = start({ config: FLOW, count: 2000, end: 'wait' });
+      await moment(worker);
+      return worker.terminate();
+    });
+    await Promise.all(ends); // 0 or 1, as it had begun or not.
+  }
+  assert.equal((await sent).offset, 0);
+  await producer.send({ topic: 'topic', value: 'last' });
+});
+
+test('r69 worker.terminate() while a shutdown waits, 10 times', async () => {
   for (let i = 0; i < 10; i++) {
     const worker = start({ config: DEAD, count: 100, end: 'ending' });
     await message(worker, 'ready');
@@ -67,7 +96,7 @@ test('worker.terminate() while a shutdown waits, 10 times', async () => {
   }
 });
 
-test('process.exit() in a worker while events flow, 10 times', async () => {
+test('r69 process.exit() in a worker while events flow, 10 times', async () => {
   for (let i = 0; i < 10; i++) {
     const worker = start({ config: FLOW, count: 5000, end: 'exit' });
     const [code] = await once(worker, 'exit');
@@ -75,7 +104,7 @@ test('process.exit() in a worker while events flow, 10 times', async () => {
   }
 });
 
-test('a worker that ends without a shutdown leaves no thread of the library behind', async () => {
+test('r69 a worker that ends without a shutdown leaves no thread of the library behind', async () => {
   const before = threads();
   for (let i = 0; i < 3; i++) {
     const worker = start({ config: DEAD, count: 100, end: 'nothing' }, { stderr: true });
@@ -88,7 +117,7 @@ test('a worker that ends without a shutdown leaves no thread of the library behi
   assert.ok(threads() <= before, `${before} before, ${threads()} now`);
 });
 
-test('the process ends while workers are in the middle of it, 10 times', async () => {
+test('r69 the process ends while workers are in the middle of it, 10 times', async () => {
   const source = `
     const { Worker } = require('node:worker_threads');
     const config = ${JSON.stringify(FLOW)};

@@ -11,6 +11,7 @@ let delivered = 0;
 producer.on('delivered', () => {
   if (++delivered === 1) parentPort.postMessage('flowing');
   if (delivered === 100 && end === 'exit') process.exit(0);
+  while (end === 'stuck');
 });
 
 async function main() {
@@ -19,7 +20,7 @@ async function main() {
   }
   if (end === 'shutdown') await producer.shutdown();
   if (end === 'shutdown') parentPort.postMessage({ delivered });
-  if (end === 'wait' || end === 'exit') producer.ref();
+  if (['wait', 'exit', 'stuck'].includes(end)) producer.ref();
   if (end === 'ending') producer.shutdown().catch(() => {});
   parentPort.postMessage('ready');
 }
