@@ -25,6 +25,10 @@ func TestMain(m *testing.M) {
 		exitWhileEventsFlow()
 	case "panic":
 		panicInAHandler()
+	case "churn":
+		runChurn(churn)
+	case "come and go":
+		runChurn(comeAndGo)
 	}
 }
 
@@ -115,7 +119,7 @@ func TestS7ManyGoroutinesProduce(t *testing.T) {
 }
 
 // A handle is a number in the guise of a pointer: collecting garbage and growing stacks must not mind.
-func TestGarbageCollectionAndGrowingStacks(t *testing.T) {
+func TestR69GarbageCollectionAndGrowingStacks(t *testing.T) {
 	producer := mock(t, ap.Config{"delivery_threshold": 10, "overflow_wait": limit})
 	var deeper func(depth int)
 	deeper = func(depth int) {
