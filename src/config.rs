@@ -107,14 +107,19 @@ impl Config {
     }
 }
 
+/// A line that is not understood is not quoted: it may be the rest of a password or of a private key.
 fn set_line(draft: &mut Blueprint, line: &str) -> Result<()> {
     if line.is_empty() || line.starts_with('#') {
         return Ok(());
     }
-    match line.split_once('=') {
-        Some((key, value)) => set(draft, key.trim(), value.trim()),
-        None => Err(Error::config(format_args!("\"{}\" is not of the form key=value", clip(line)))),
+    let Some((key, value)) = line.split_once('=') else {
+        return Err(Error::config("the line is not of the form key=value"));
+    };
+    let key = key.trim();
+    if !key.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._".contains(&byte)) {
+        return Err(Error::config("what stands before the = is no name of a property"));
     }
+    set(draft, key, value.trim())
 }
 
 fn set(draft: &mut Blueprint, key: &str, value: &str) -> Result<()> {
@@ -122,10 +127,6 @@ fn set(draft: &mut Blueprint, key: &str, value: &str) -> Result<()> {
         return Err(Error::new(Status::Config, "the key is empty; the name of a property is needed"));
     }
     if Settings::has(key) { draft.settings.set(key, value) } else { draft.properties.set(key, value) }
-}
-
-fn clip(text: &str) -> String {
-    text.chars().take(100).collect()
 }
 
 #[cfg(test)]
@@ -203,6 +204,15 @@ mod tests {
         let error = config.load(&path).expect_err("a bad file");
         assert!(error.text.contains(":2: max_retries") && error.text.contains("many"), "{}", error.text);
         assert_eq!(config.get("max_queue_size").as_deref(), Ok("1000"));
+    }
+
+    #[test]
+    fn a_line_that_is_not_understood_is_not_quoted() {
+        for line in ["hunter2", "sasl.password hunter2", "sasl.password: hunter2=", "Hunter2=", "sasl_jaas hunter2=x"] {
+            let path = file("secret", &format!("max_queue_size=5\n{line}\n"));
+            let error = Config::new().load(&path).expect_err("a bad file");
+            assert!(error.text.contains(":2: ") && !error.text.to_lowercase().contains("hunter2"), "{}", error.text);
+        }
     }
 
     #[test]

@@ -11,6 +11,7 @@
 mod properties;
 /// cbindgen:ignore
 mod raw;
+mod secrets;
 mod slab;
 mod topic;
 
@@ -33,6 +34,7 @@ use crate::stage::Stage;
 use crate::sys;
 
 pub use properties::Properties;
+use secrets::Secrets;
 use slab::Slab;
 use topic::Topic;
 
@@ -86,6 +88,7 @@ pub struct Kafka {
     /// What is known without asking librdkafka: refusals of its produce call.
     local: Vec<Notice>,
     partitioner: properties::Partitioner,
+    secrets: Secrets,
     window: Window,
     /// How long handing a window over may take, so that librdkafka sends it in one request.
     handover: Option<Duration>,
@@ -113,6 +116,7 @@ impl Kafka {
             slab: Slab::default(),
             local: Vec::new(),
             partitioner: properties.partitioner(),
+            secrets: properties.secrets(),
             window: properties.window(),
             handover: properties.handover(),
             attempt_timeout: properties.attempt_timeout(),
@@ -149,8 +153,8 @@ impl Kafka {
         unsafe {
             match rd::rd_kafka_event_type(event) {
                 rd::RD_KAFKA_EVENT_DR => self.read_reports(event, notices),
-                rd::RD_KAFKA_EVENT_ERROR => notices.push(Self::read_error(event)),
-                rd::RD_KAFKA_EVENT_LOG => notices.extend(read_log(event)),
+                rd::RD_KAFKA_EVENT_ERROR => notices.push(self.read_error(event)),
+                rd::RD_KAFKA_EVENT_LOG => notices.extend(self.read_log(event)),
                 rd::RD_KAFKA_EVENT_STATS => {
                     let json = CStr::from_ptr(rd::rd_kafka_event_stats(event));
                     notices.push(Notice::Stats(json.to_bytes().into()));
@@ -208,12 +212,23 @@ impl Kafka {
         }
     }
 
-    unsafe fn read_error(event: *mut rd::rd_kafka_event_t) -> Notice {
+    unsafe fn read_error(&self, event: *mut rd::rd_kafka_event_t) -> Notice {
         unsafe {
             let code = raw::rd_kafka_event_error(event);
-            let text = raw::owned(rd::rd_kafka_event_error_string(event));
+            let text = self.secrets.hide(raw::owned(rd::rd_kafka_event_error_string(event)));
             let fatal = rd::rd_kafka_event_error_is_fatal(event) != 0;
             Notice::Error { code, text: if fatal { format!("fatal error: {text}") } else { text }, fatal }
+        }
+    }
+
+    unsafe fn read_log(&self, event: *mut rd::rd_kafka_event_t) -> Option<Notice> {
+        let (mut facility, mut text, mut level) = (ptr::null(), ptr::null(), 0);
+        unsafe {
+            if rd::rd_kafka_event_log(event, &raw mut facility, &raw mut text, &raw mut level) != 0 {
+                return None;
+            }
+            let text = self.secrets.hide(format!("{}: {}", raw::owned(facility), raw::owned(text)));
+            Some(Notice::Log { level, text })
         }
     }
 }
@@ -327,14 +342,6 @@ unsafe fn explain(message: *const rd::rd_kafka_message_t, error: i32) -> String 
     let words = unsafe { raw::owned(rd::rd_kafka_message_produce_errstr(message)) };
     let known = describe(error);
     if words.is_empty() || known.starts_with(&words) { known } else { format!("{words}; {known}") }
-}
-
-unsafe fn read_log(event: *mut rd::rd_kafka_event_t) -> Option<Notice> {
-    let (mut facility, mut text, mut level) = (ptr::null(), ptr::null(), 0);
-    unsafe {
-        let failed = rd::rd_kafka_event_log(event, &raw mut facility, &raw mut text, &raw mut level);
-        (failed == 0).then(|| Notice::Log { level, text: format!("{}: {}", raw::owned(facility), raw::owned(text)) })
-    }
 }
 
 /// # Safety

@@ -11,6 +11,7 @@ use crate::fork;
 use crate::transport::Window;
 
 use super::raw;
+use super::secrets::{self, Secrets};
 
 /// Defaults that differ from librdkafka's own, because nothing may be lost or reordered.
 const DEFAULTS: [(&CStr, &CStr); 5] = [
@@ -91,6 +92,7 @@ impl Partitioner {
 pub struct Properties {
     conf: *mut rd::rd_kafka_conf_t,
     partitioner: Partitioner,
+    secrets: Secrets,
 }
 
 // SAFETY: a configuration is plain memory; it is changed through `&mut` only.
@@ -100,7 +102,8 @@ unsafe impl Sync for Properties {}
 impl Clone for Properties {
     fn clone(&self) -> Properties {
         // SAFETY: a live configuration.
-        Properties { conf: unsafe { rd::rd_kafka_conf_dup(self.conf) }, partitioner: self.partitioner }
+        let conf = unsafe { rd::rd_kafka_conf_dup(self.conf) };
+        Properties { conf, partitioner: self.partitioner, secrets: self.secrets.clone() }
     }
 }
 
@@ -125,7 +128,7 @@ impl Properties {
             let done = unsafe { raw::rd_kafka_conf_set(conf, key.as_ptr(), value.as_ptr(), ptr::null_mut(), 0) };
             debug_assert_eq!(done, 0, "{key:?}");
         }
-        Properties { conf, partitioner: Partitioner::Crc32 }
+        Properties { conf, partitioner: Partitioner::Crc32, secrets: Secrets::default() }
     }
 
     pub fn set(&mut self, key: &str, value: &str) -> Result<()> {
@@ -135,31 +138,52 @@ impl Properties {
                 return Err(Error::new(Status::Unsupported, "transactional.id: transactions are not supported"));
             }
             "delivery.report.only.error" if value != "false" => {
+                let value = secrets::quoted(key, value);
                 let text = format!("{key}: \"{value}\" is not allowed; every message is reported, so only false is");
                 return Err(Error::config(text));
+            }
+            // Where librdkafka takes it for a part of the host's name, and says so in every error.
+            "bootstrap.servers" | "metadata.broker.list" if value.contains('@') => {
+                return Err(Error::config(format_args!(
+                    "{key}: a name or a password before an @ is not allowed; sasl.username and sasl.password are"
+                )));
             }
             _ => self.set_conf(key, value)?,
         }
         Ok(())
     }
 
+    /// What must not be in a text of a client with these properties.
+    pub(super) fn secrets(&self) -> Secrets {
+        self.secrets.clone()
+    }
+
     fn set_conf(&mut self, key: &str, value: &str) -> Result<()> {
-        let no_nul = |_| Error::config(format_args!("{key:?}: a NUL character is not allowed"));
+        let no_nul = |_| Error::config(format_args!("{:?}: a NUL character is not allowed", secrets::named(key)));
         let (name, text) = (CString::new(key).map_err(no_nul)?, CString::new(value).map_err(no_nul)?);
         let mut reason = [0 as c_char; 512];
         // SAFETY: our configuration, C strings, a buffer with its length.
         let done = unsafe {
             raw::rd_kafka_conf_set(self.conf, name.as_ptr(), text.as_ptr(), reason.as_mut_ptr(), reason.len())
         };
+        // SAFETY: a C string, which librdkafka wrote.
         let reason = || unsafe { raw::owned(reason.as_ptr()) }.replace('\n', " ");
         match done {
             UNKNOWN => {
+                let key = secrets::named(key);
                 Err(Error::config(format_args!("{key}: no such property; see the table of properties in the README")))
             }
             INVALID => {
-                Err(Error::config(format_args!("{key}: \"{}\" is not allowed: {}", clip(shown(key, value)), reason())))
+                let (quoted, reason) = (secrets::quoted(key, value), reason());
+                let reason = if value.is_empty() { reason } else { reason.replace(value, &quoted) };
+                Err(Error::config(format_args!("{key}: \"{quoted}\" is not allowed: {reason}")))
             }
-            _ => Ok(()),
+            _ => {
+                if secrets::is_secret(key) {
+                    self.secrets.add(value);
+                }
+                Ok(())
+            }
         }
     }
 
@@ -168,8 +192,9 @@ impl Properties {
         if key == "partitioner" {
             return Ok(self.partitioner.name().into());
         }
-        let value = self.read(key).ok_or_else(|| Error::config(format_args!("{key}: no such property")))?;
-        Ok(if value.is_empty() { value } else { shown(key, &value).into() })
+        let value =
+            self.read(key).ok_or_else(|| Error::config(format_args!("{}: no such property", secrets::named(key))))?;
+        Ok(if value.is_empty() { value } else { secrets::shown(key, &value) })
     }
 
     fn read(&self, key: &str) -> Option<String> {
@@ -242,10 +267,14 @@ impl Properties {
         // SAFETY: our configuration and an array of C strings; a client that was made is destroyed.
         fork::exclude(|| unsafe {
             let conf = rd::rd_kafka_conf_dup_filter(self.conf, without.len(), without.as_mut_ptr());
-            let client = start(conf).map_err(|error| self.name_the_file(error))?;
+            let client = start(conf).map_err(|error| self.name_the_file(self.without_secrets(error)))?;
             rd::rd_kafka_destroy(client);
             Ok(())
         })
+    }
+
+    fn without_secrets(&self, error: Error) -> Error {
+        Error::new(error.status, self.secrets.hide(error.text.into_owned()))
     }
 
     /// librdkafka says which property it cannot use, and OpenSSL why, but not which file was meant.
@@ -264,7 +293,7 @@ impl Properties {
     pub(super) fn start_client(&self) -> Result<*mut rd::rd_kafka_t> {
         // SAFETY: a copy of our configuration.
         unsafe {
-            let client = start(rd::rd_kafka_conf_dup(self.conf))?;
+            let client = start(rd::rd_kafka_conf_dup(self.conf)).map_err(|error| self.without_secrets(error))?;
             refresh_tokens(client);
             Ok(client)
         }
@@ -357,17 +386,6 @@ unsafe extern "C" fn resolve(
     }
 }
 
-/// A value as it may be shown: never a secret.
-fn shown<'a>(key: &str, value: &'a str) -> &'a str {
-    let secret = ["password", "passphrase", "secret", "key.pem", "oauthbearer.config"];
-    if secret.iter().any(|part| key.contains(part)) { "[redacted]" } else { value }
-}
-
-/// As much of a value as belongs in an error text.
-fn clip(value: &str) -> &str {
-    &value[..value.floor_char_boundary(200)]
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -417,6 +435,23 @@ mod tests {
         assert_eq!(properties.get("sasl.password").as_deref(), Ok("[redacted]"));
         assert_eq!(properties.get("ssl.key.password").as_deref(), Ok("[redacted]"));
         assert_eq!(Properties::new().get("sasl.password").as_deref(), Ok(""));
+    }
+
+    #[test]
+    fn a_refused_value_is_not_quoted_where_it_is_a_secret() {
+        let secret = [
+            ("sasl.jaas.config", "required username=\"a\" password=\"hunter2\";"),
+            ("ssl_key", "hunter2"),
+            ("sasl.password=hunter2", "x"),
+            ("bootstrap.servers", "me:hunter2@127.0.0.1:1"),
+            ("metadata.broker.list", "me:hunter2@127.0.0.1:1"),
+            ("sasl.oauthbearer.token.endpoint.url", "https://me:hunter2@127.0.0.1:1"),
+        ];
+        for (key, value) in secret {
+            let Err(error) = with(&[(key, value)]) else { continue }; // A build may have OIDC.
+            assert!(error.text.contains(key.split('=').next().expect("a key")), "{}", error.text);
+            assert!(!error.text.contains("hunter2"), "{}", error.text);
+        }
     }
 
     #[test]
