@@ -43,6 +43,9 @@ use super::{Connector, Notice, Parcel, Partitions, Transport, Verdict, Window};
 /// Messages handed over between two looks at the clock.
 const LOOKS: usize = 16;
 
+/// A level of syslog.
+const WARNING: i32 = 4;
+
 /// Delivery reports read from an event at a time.
 const REPORTS: usize = 256;
 
@@ -227,8 +230,13 @@ impl Kafka {
             if rd::rd_kafka_event_log(event, &raw mut facility, &raw mut text, &raw mut level) != 0 {
                 return None;
             }
-            let text = self.secrets.hide(format!("{}: {}", raw::owned(facility), raw::owned(text)));
-            Some(Notice::Log { level, text })
+            let (facility, text) = (raw::owned(facility), self.secrets.hide(raw::owned(text)));
+            // Without a producer id idempotence sends nothing, but librdkafka raises no error: this line is all it says.
+            if facility == "GETPID" && level <= WARNING {
+                let text = text.split_once("]: ").map_or(&*text, |(_thread, text)| text).into();
+                return Some(Notice::Error { code: 0, text, fatal: false });
+            }
+            Some(Notice::Log { level, text: format!("{facility}: {text}") })
         }
     }
 }

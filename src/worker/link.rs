@@ -179,12 +179,17 @@ impl Worker {
         transport.close(CLOSING_TIME);
         if !self.ending.is_dropping() {
             self.shared.counters.client_resets.fetch_add(1, Relaxed);
-            self.report_error(Status::Client, 0, "the Kafka client is made anew", 1);
+            // Not remembered as the last error: the reason is what came before it.
+            self.tell_error(Status::Client, 0, "the Kafka client is made anew", 1);
         }
     }
 
     pub(super) fn report_error(&mut self, status: Status, code: i32, text: &str, message_count: u64) {
         self.watch.remember(code, text);
+        self.tell_error(status, code, text, message_count);
+    }
+
+    fn tell_error(&mut self, status: Status, code: i32, text: &str, message_count: u64) {
         let text = if verdict::is_of_connection(code) { format!("no connection: {text}") } else { text.to_owned() };
         if self.shared.outbox.wants(Kind::Error) {
             let event = Event::now(Kind::Error, c_text(text));
