@@ -46,6 +46,7 @@ pub mod code {
     pub const STATE: i32 = -172;
     /// Kafka's UNKNOWN_SERVER_ERROR; what is below it, librdkafka has said by itself.
     pub const UNKNOWN: i32 = -1;
+    pub const UNKNOWN_TOPIC_OR_PARTITION: i32 = 3;
     pub const INVALID_RECORD: i32 = 87;
     pub const MSG_SIZE_TOO_LARGE: i32 = 10;
 }
@@ -104,7 +105,7 @@ fn is_retriable(code: i32) -> bool {
     matches!(
         code,
         2 // CORRUPT_MESSAGE
-        | 3 // UNKNOWN_TOPIC_OR_PARTITION: the broker's word about a partition that librdkafka knows of: metadata is late
+        | code::UNKNOWN_TOPIC_OR_PARTITION // about a partition that librdkafka knows of: metadata is late
         | 5 // LEADER_NOT_AVAILABLE
         | 6 // NOT_LEADER_OR_FOLLOWER
         | 7 // REQUEST_TIMED_OUT
@@ -147,7 +148,7 @@ mod tests {
         assert_eq!(remedy(code::MSG_SIZE_TOO_LARGE), Remedy::Shrink);
         assert_eq!(remedy(code::UNKNOWN_PARTITION), Remedy::Reroute);
         assert_eq!(remedy(29), Remedy::Fail, "TOPIC_AUTHORIZATION_FAILED");
-        assert_eq!(remedy(-188), Remedy::Fail, "librdkafka's UNKNOWN_TOPIC");
+        assert_eq!(remedy(code::UNKNOWN_TOPIC), Remedy::Fail);
         assert_eq!(remedy(12345), Remedy::Isolate, "an unknown code is not retried for ever");
     }
 }

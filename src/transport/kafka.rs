@@ -32,6 +32,7 @@ use crate::message::Message;
 use crate::parker::Parker;
 use crate::stage::Stage;
 use crate::sys;
+use crate::verdict::code;
 
 pub use properties::Properties;
 use secrets::Secrets;
@@ -96,6 +97,7 @@ pub struct Kafka {
     /// How long handing a window over may take, so that librdkafka sends it in one request.
     handover: Option<Duration>,
     attempt_timeout: Duration,
+    topic_grace: Duration,
 }
 
 // SAFETY: librdkafka's handles may be used from any thread; this one is used from one at a time.
@@ -123,30 +125,35 @@ impl Kafka {
             window: properties.window(),
             handover: properties.handover(),
             attempt_timeout: properties.attempt_timeout(),
+            topic_grace: properties.topic_grace(),
         }
     }
 
     fn topic(&mut self, name: &CStr) -> &mut Topic {
         // Two look-ups, because the entry API would copy the name each time.
         if !self.topics.contains_key(name) {
-            self.topics.insert(name.to_owned(), Topic::new(self.client, name));
+            self.topics.insert(name.to_owned(), Topic::new(self.client, name, self.topic_grace));
         }
         self.topics.get_mut(name).expect("inserted above")
     }
 
-    /// Hands one parcel over. The code of the refusal, where it is refused.
-    fn produce(&mut self, topic: *mut rd::rd_kafka_topic_t, partition: i32, parcel: Parcel) {
+    /// Hands one parcel over; gives it back with the reason where it is refused.
+    fn produce(
+        &mut self,
+        topic: *mut rd::rd_kafka_topic_t,
+        partition: i32,
+        parcel: Parcel,
+    ) -> std::result::Result<(), (Parcel, i32, String)> {
         let ticket = self.slab.insert(parcel);
         let message = &self.slab.get(ticket).expect("inserted above").message;
         // SAFETY: the message stays in the slab until its report; see the module's comment.
         let refusal = unsafe { produce_message(self.client, topic, partition, message, ticket) };
-        if let Err((error, text)) = refusal
-            && let Some(parcel) = self.slab.remove(ticket)
-        {
-            let (persistence, text) = (Persistence::No, Some(text.into()));
-            let stage = Stage::of_report(error, persistence, None);
-            let verdict = Verdict { error, persistence, partition, offset: -1, text, stage };
-            self.local.push(Notice::Settled(parcel, verdict));
+        match refusal {
+            Err((error, text)) => {
+                let parcel = self.slab.remove(ticket).expect("inserted above");
+                Err((parcel, error, text))
+            }
+            Ok(()) => Ok(()),
         }
     }
 
@@ -259,15 +266,23 @@ impl Transport for Kafka {
     }
 
     fn send(&mut self, topic: &CStr, partition: i32, parcels: Vec<Parcel>) -> Vec<Parcel> {
-        let topic = self.topic(topic).handle();
+        let handle = self.topic(topic).handle();
         let begun = Instant::now();
+        let mut is_there = true;
         let mut parcels = parcels.into_iter();
         for count in 1.. {
             let Some(parcel) = parcels.next() else { break };
-            self.produce(topic, partition, parcel);
+            if let Err((parcel, error, text)) = self.produce(handle, partition, parcel) {
+                is_there = false;
+                let error = if self.topic(topic).is_excused(error) { code::UNKNOWN_TOPIC_OR_PARTITION } else { error };
+                self.local.push(Notice::Settled(parcel, refused(error, partition, text)));
+            }
             if count % LOOKS == 0 && self.handover.is_some_and(|most| begun.elapsed() > most) {
                 break;
             }
+        }
+        if is_there {
+            self.topic(topic).is_there();
         }
         if !self.local.is_empty() {
             self.waker.unpark();
@@ -335,6 +350,12 @@ impl Kafka {
 extern "C" fn wake(_: *mut rd::rd_kafka_t, waker: *mut c_void) {
     // SAFETY: the parker that `Kafka::new` registered, alive until after the client.
     unsafe { (*waker.cast::<Parker>()).unpark() };
+}
+
+/// What became of a message that librdkafka would not take.
+fn refused(error: i32, partition: i32, text: String) -> Verdict {
+    let (persistence, text) = (Persistence::No, Some(text.into()));
+    Verdict { error, persistence, partition, offset: -1, text, stage: Stage::of_report(error, persistence, None) }
 }
 
 /// # Safety

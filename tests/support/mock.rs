@@ -56,7 +56,7 @@ impl Cluster {
         assert_eq!(NO_ERROR, unsafe { rd::rd_kafka_mock_topic_create(self.raw, topic.as_ptr(), partitions, replicas) });
     }
 
-    /// `None` = nobody leads it.
+    /// `None` = nobody leads it; who produces to it must have heard of that, or the mock broker crashes.
     pub fn partition_leader(&self, topic: &str, partition: i32, broker: Option<i32>) {
         let topic = CString::new(topic).unwrap();
         // SAFETY: a live cluster, a C string.

@@ -254,6 +254,11 @@ impl Properties {
         Duration::from_millis(self.number("request.timeout.ms").unwrap_or(30_000))
     }
 
+    /// How long metadata may be late about a topic.
+    pub fn topic_grace(&self) -> Duration {
+        Duration::from_millis(self.number("topic.metadata.propagation.max.ms").unwrap_or(30_000))
+    }
+
     /// Finds what only librdkafka can find: contradictions, files that cannot be read. A client is made without any broker
     /// to connect to, and ended again.
     pub fn check(&self) -> Result<()> {

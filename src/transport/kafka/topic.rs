@@ -9,6 +9,7 @@
 use std::ffi::{CStr, c_void};
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering::SeqCst};
+use std::time::{Duration, Instant};
 
 use rdkafka::bindings as rd;
 
@@ -25,6 +26,10 @@ pub struct Topic {
     handle: *mut rd::rd_kafka_topic_t,
     /// Shared with librdkafka's threads; in a box, because they keep its address.
     state: Box<State>,
+    /// How long Kafka may say of a topic that was there that it is not, before this is believed. librdkafka asks again
+    /// every second, but believes the first such answer about a topic that it has known for some time.
+    grace: Duration,
+    missing_since: Option<Instant>,
 }
 
 #[derive(Default)]
@@ -37,7 +42,7 @@ struct State {
 }
 
 impl Topic {
-    pub fn new(client: *mut rd::rd_kafka_t, name: &CStr) -> Topic {
+    pub fn new(client: *mut rd::rd_kafka_t, name: &CStr, grace: Duration) -> Topic {
         let state = Box::<State>::default();
         // SAFETY: a live client; it takes over the topic's configuration; the state lives as long as the handle.
         let handle = unsafe {
@@ -46,7 +51,7 @@ impl Topic {
             rd::rd_kafka_topic_conf_set_opaque(conf, ptr::from_ref(&*state).cast_mut().cast());
             rd::rd_kafka_topic_new(client, name.as_ptr(), conf)
         };
-        Topic { handle, state }
+        Topic { handle, state, grace, missing_since: None }
     }
 
     pub fn handle(&self) -> *mut rd::rd_kafka_topic_t {
@@ -54,6 +59,28 @@ impl Topic {
     }
 
     pub fn partitions(&mut self) -> Partitions {
+        match self.look() {
+            Partitions::Refused(error) if self.is_excused(error) => self.known(),
+            answer => answer,
+        }
+    }
+
+    /// Whether an error says that the topic is missing, which it may be for a while.
+    pub fn is_excused(&mut self, error: i32) -> bool {
+        if !matches!(error, code::UNKNOWN_TOPIC | code::UNKNOWN_TOPIC_OR_PARTITION)
+            || self.known() == Partitions::Unknown
+        {
+            return false;
+        }
+        self.missing_since.get_or_insert_with(Instant::now).elapsed() < self.grace
+    }
+
+    /// The topic is there.
+    pub fn is_there(&mut self) {
+        self.missing_since = None;
+    }
+
+    fn look(&mut self) -> Partitions {
         let refusal = self.state.refusal.swap(0, SeqCst);
         if refusal != 0 {
             return Partitions::Refused(refusal);
@@ -94,7 +121,11 @@ impl Topic {
         }
         self.state.probing.store(false, SeqCst);
         match error {
-            code::UNKNOWN_PARTITION | code::QUEUE_FULL | code::FATAL => self.known(),
+            code::UNKNOWN_PARTITION => {
+                self.is_there();
+                self.known()
+            }
+            code::QUEUE_FULL | code::FATAL => self.known(),
             error => Partitions::Refused(error),
         }
     }
