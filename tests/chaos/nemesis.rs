@@ -2,60 +2,113 @@
 
 use std::time::{Duration, Instant};
 
-use crate::cluster::{Cluster, SIZE};
+use super::cluster::{Cluster, SIZE};
+use super::process::{monotonic_ms, signal};
+use super::proxy::{BOTH, GARBAGE, Proxy, Trap, Way};
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Fault {
     /// `kill -9` of a broker, and its restart.
     Kill,
+    /// Of two: fewer than an acknowledgement needs (min.insync.replicas).
+    KillTwo,
+    KillAll,
     /// SIGSTOP of a broker, and SIGCONT.
     Stop,
     /// SIGTERM and restart of every broker, one after the other.
     RollingRestart,
+    /// Every partition gets another leader.
+    MoveLeaders,
     /// The connections to a broker end.
     Cut,
     /// All of them end.
     CutAll,
+    /// Again and again, ten times a second.
+    Churn,
+    /// RST when half of a request has passed.
+    ResetInRequest,
+    /// RST when the broker has answered and the client does not know it.
+    ResetBeforeAnswer,
     /// A broker's connections stay open, and nothing passes.
     BlackHole,
-    /// The same for all brokers.
     BlackHoleAll,
-    /// What passes is late.
+    /// What was connected is half-open for ever, new connections are well.
+    HalfOpen,
+    /// Requests pass, answers do not.
+    AnswersLost,
+    /// The other way round.
+    RequestsLost,
+    /// What passes is late, always by the same time.
     Delay,
-    /// A response begins with an absurd size.
-    Garble,
+    /// ... by another time each time.
+    Jitter,
+    /// A narrow line.
+    Bandwidth,
+    /// A broker that reads a byte now and then.
+    SlowReader,
+    /// An answer of two gigabytes.
+    AbsurdSize,
+    /// An answer that was not asked for.
+    WrongId,
+    /// An answer of an HTTP server.
+    Http,
+    /// Another server altogether.
+    Garbage,
+    /// A byte of a value on its way to the broker.
+    FlipInBatch,
 }
 
-const FAULTS: [Fault; 9] = [
+const FAULTS: [Fault; 25] = [
     Fault::Kill,
+    Fault::KillTwo,
+    Fault::KillAll,
     Fault::Stop,
     Fault::RollingRestart,
+    Fault::MoveLeaders,
     Fault::Cut,
     Fault::CutAll,
+    Fault::Churn,
+    Fault::ResetInRequest,
+    Fault::ResetBeforeAnswer,
     Fault::BlackHole,
     Fault::BlackHoleAll,
+    Fault::HalfOpen,
+    Fault::AnswersLost,
+    Fault::RequestsLost,
     Fault::Delay,
-    Fault::Garble,
+    Fault::Jitter,
+    Fault::Bandwidth,
+    Fault::SlowReader,
+    Fault::AbsurdSize,
+    Fault::WrongId,
+    Fault::Http,
+    Fault::Garbage,
+    Fault::FlipInBatch,
 ];
 
-/// A fault that is over.
+/// A fault that is over. Times are of the monotonic clock.
 #[derive(Debug)]
 pub struct Past {
     pub fault: Fault,
-    /// When it ended, on the monotonic clock.
+    pub began_ms: i64,
     pub ended_ms: i64,
 }
 
 pub struct Nemesis {
     random: u64,
     begin: Instant,
+    /// The longest that a fault lasts, and half as long at the most is the rest between two.
+    longest: Duration,
+    topic: &'static str,
+    partitions: usize,
     /// Faults not used yet in this round: each comes once before any comes again.
     round: Vec<Fault>,
+    moves: usize,
 }
 
 impl Nemesis {
-    pub fn new(seed: u64) -> Nemesis {
-        Nemesis { random: seed, begin: Instant::now(), round: Vec::new() }
+    pub fn new(seed: u64, longest: Duration, topic: &'static str, partitions: usize) -> Nemesis {
+        Nemesis { random: seed, begin: Instant::now(), longest, topic, partitions, round: Vec::new(), moves: 0 }
     }
 
     /// One fault from its beginning to its end.
@@ -66,23 +119,47 @@ impl Nemesis {
         let choice = self.below(self.round.len() as u64) as usize;
         let fault = self.round.swap_remove(choice);
         let victim = self.below(SIZE as u64) as usize;
-        let time = Duration::from_millis(500 + self.below(3500));
+        let time = self.longest / 8 + self.part_of(self.longest * 7 / 8);
         eprintln!("chaos: {:6.1} s: {fault:?}, broker {}, {time:?}", self.begin.elapsed().as_secs_f64(), victim + 1);
-        let (broker, proxy) = (&cluster.brokers[victim], &cluster.proxies[victim]);
+        let began_ms = monotonic_ms();
+        self.inflict(fault, victim, time, cluster);
+        Past { fault, began_ms, ended_ms: monotonic_ms() }
+    }
+
+    fn inflict(&mut self, fault: Fault, victim: usize, time: Duration, cluster: &Cluster) {
+        let proxy = &cluster.proxies[victim];
+        let all = |act: &dyn Fn(&Proxy)| cluster.proxies.iter().for_each(act);
+        let without = |victims: &[usize]| {
+            cluster.kill(victims);
+            last(time);
+            cluster.restart(victims);
+        };
         match fault {
-            Fault::Kill => {
-                broker.kill();
-                last(time);
-                broker.restart();
-            }
+            Fault::Kill => without(&[victim]),
+            Fault::KillTwo => without(&[victim, (victim + 1) % SIZE]),
+            Fault::KillAll => without(&[0, 1, 2]),
             Fault::Stop => {
-                signal(broker.pid(), libc::SIGSTOP);
+                let pid = cluster.brokers[victim].pid();
+                signal(pid, libc::SIGSTOP);
                 last(time);
-                signal(broker.pid(), libc::SIGCONT);
+                signal(pid, libc::SIGCONT);
             }
             Fault::RollingRestart => cluster.brokers.iter().for_each(|broker| broker.restart()),
+            Fault::MoveLeaders => {
+                self.moves += 1;
+                cluster.move_leaders(self.topic, self.partitions, self.moves);
+            }
             Fault::Cut => proxy.cut(),
-            Fault::CutAll => cluster.proxies.iter().for_each(|proxy| proxy.cut()),
+            Fault::CutAll => all(&|proxy| proxy.cut()),
+            Fault::Churn => {
+                let end = Instant::now() + time;
+                while Instant::now() < end {
+                    all(&|proxy| proxy.cut());
+                    last(Duration::from_millis(100));
+                }
+            }
+            Fault::ResetInRequest => spring(cluster, Trap::ResetInRequest, time),
+            Fault::ResetBeforeAnswer => spring(cluster, Trap::ResetBeforeAnswer, time),
             Fault::BlackHole => {
                 proxy.black_hole(true);
                 last(time);
@@ -90,23 +167,61 @@ impl Nemesis {
                 proxy.black_hole(false);
             }
             Fault::BlackHoleAll => {
-                cluster.proxies.iter().for_each(|proxy| proxy.black_hole(true));
+                all(&|proxy| proxy.black_hole(true));
                 last(time);
-                cluster.proxies.iter().for_each(|proxy| proxy.black_hole(false));
+                all(&|proxy| proxy.black_hole(false));
+            }
+            Fault::HalfOpen => proxy.forget(),
+            Fault::AnswersLost => {
+                proxy.close(Way::ToClient, true);
+                last(time);
+                proxy.close(Way::ToClient, false);
+            }
+            Fault::RequestsLost => {
+                proxy.close(Way::ToBroker, true);
+                last(time);
+                proxy.close(Way::ToBroker, false);
             }
             Fault::Delay => {
-                proxy.delay(Duration::from_millis(50 + self.below(400)));
+                let delay = Duration::from_millis(50 + self.below(950));
+                all(&|proxy| proxy.delay(delay, Duration::ZERO));
                 last(time);
-                proxy.delay(Duration::ZERO);
+                all(&|proxy| proxy.delay(Duration::ZERO, Duration::ZERO));
             }
-            Fault::Garble => proxy.garble(),
+            Fault::Jitter => {
+                all(&|proxy| proxy.delay(Duration::from_millis(1), Duration::from_millis(500)));
+                last(time);
+                all(&|proxy| proxy.delay(Duration::ZERO, Duration::ZERO));
+            }
+            Fault::Bandwidth => {
+                BOTH.iter().for_each(|way| proxy.limit(*way, 125_000 / 4));
+                last(time);
+                BOTH.iter().for_each(|way| proxy.limit(*way, 0));
+            }
+            Fault::SlowReader => {
+                proxy.limit(Way::ToBroker, 10);
+                last(time);
+                proxy.limit(Way::ToBroker, 0);
+            }
+            Fault::AbsurdSize => spring(cluster, Trap::AbsurdSize, time),
+            Fault::WrongId => spring(cluster, Trap::WrongId, time),
+            Fault::Http => spring(cluster, Trap::Http, time),
+            Fault::Garbage => {
+                proxy.pretend(Some(GARBAGE));
+                last(time);
+                proxy.pretend(None);
+            }
+            Fault::FlipInBatch => spring(cluster, Trap::FlipInBatch, time),
         }
-        Past { fault, ended_ms: monotonic_ms() }
     }
 
     /// The time between two faults.
     pub fn rest(&mut self) {
-        last(Duration::from_millis(500 + self.below(2500)));
+        last(self.longest / 16 + self.part_of(self.longest / 2));
+    }
+
+    fn part_of(&mut self, time: Duration) -> Duration {
+        Duration::from_millis(self.below(time.as_millis() as u64))
     }
 
     fn below(&mut self, limit: u64) -> u64 {
@@ -123,15 +238,12 @@ fn last(time: Duration) {
     std::thread::sleep(time);
 }
 
-fn signal(pid: u32, signal: i32) {
-    // SAFETY: a system call; the process is a broker of this test.
-    unsafe { libc::kill(pid as i32, signal) };
-}
-
-/// The clock of the soak program, too.
-pub fn monotonic_ms() -> i64 {
-    let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: it writes to `now`.
-    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &mut now) };
-    now.tv_sec * 1000 + now.tv_nsec / 1_000_000
+/// One trap for each broker, for as long as the fault lasts at the most.
+fn spring(cluster: &Cluster, trap: Trap, time: Duration) {
+    cluster.proxies.iter().for_each(|proxy| proxy.set_trap(trap));
+    let end = Instant::now() + time;
+    while cluster.proxies.iter().any(Proxy::is_set) && Instant::now() < end {
+        last(Duration::from_millis(10));
+    }
+    cluster.proxies.iter().for_each(Proxy::unset_trap);
 }

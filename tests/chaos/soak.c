@@ -10,12 +10,14 @@
  *     seconds=n       end after so many seconds (10)
  *     rate=n          messages a second of each thread (5000)
  *     seed=n          of keys and sizes (1)
- *     sabotage=name   a defect on purpose, once a thread, in message 50: what the checker must find. One of drop-report,
- *                     send-twice, swap, flip, false-report, false-failure, phantom, miscount
+ *     sabotage=name   a defect on purpose: what the checker must find. Once a thread, in message 50: send-twice,
+ *                     send-elsewhere (once more, to another partition), swap, flip, false-report, phantom. Once: drop-report,
+ *                     wrong-report, early-report (before it is sent), false-failure. At the end: miscount, slow-probe, hang
  *     name=value      any property of the library's, with a dot or an underscore in its name
  *
- * It ends early, in order, when its standard input ends. A line of the ledger is written by one write(2) each, and is one
- * of (an id is the tag: the thread in the upper 24 bits, a number that counts up in the lower 40):
+ * It ends early, in order, when its standard input ends: it produces no more, waits until all is settled, and produces one
+ * more message, the probe, which shows how quickly a message arrives then. A line of the ledger is written by one write(2)
+ * each, and is one of (an id is the tag: the thread in the upper 24 bits, a number that counts up in the lower 40):
  *
  *     I id                        about to be produced
  *     A id time                   accepted; times are milliseconds of the monotonic clock
@@ -23,7 +25,9 @@
  *     D id partition offset time  delivered
  *     F id status persistence     failed
  *     X id                        dropped
- *     S accepted delivered failed dropped shutdown-status      the statistics at the end
+ *     P id                        this one is the probe
+ *     M kib                       the most memory that the process had
+ *     S accepted delivered failed dropped overflowed shutdown-status       the statistics at the end
  *
  * A value is "run thread number topic padding checksum"; the checksum is FNV-1a of what comes before it and of the key.
  */
@@ -44,7 +48,14 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { MOST_THREADS = 64, NUMBER_BITS = 40, SABOTAGED = 50, LARGEST = 20000 };
+enum {
+    MOST_THREADS = 64,
+    NUMBER_BITS = 40,
+    SABOTAGED = 50,
+    INVENTED = 10000, /* numbers of messages that only sabotage knows begin behind it */
+    LARGEST = 20000,
+    PROBE_MS = 20000, /* the checker's limit is below it */
+};
 
 #define UNKNOWN UINT64_MAX
 
@@ -57,7 +68,7 @@ static struct {
 static ap_producer_t *producer;
 static int ledger;
 static atomic_bool over;
-static atomic_bool sabotaged; /* a report was left out or invented already */
+static atomic_bool sabotaged; /* what is done once is done */
 
 static void fail(const char *format, ...) {
     va_list values;
@@ -97,16 +108,22 @@ static bool sabotage(const char *name) {
     return strcmp(options.sabotage, name) == 0;
 }
 
+static bool sabotage_once(const char *name) {
+    return sabotage(name) && !atomic_exchange(&sabotaged, true);
+}
+
 static void on_event(const ap_event_t *event, void *user_data) {
     (void)user_data;
     if (event->tag == UNKNOWN) return; /* what sabotage sent: the ledger does not know of it */
     if (event->type == AP_EVENT_DELIVERED) {
-        if (sabotage("drop-report") && !atomic_exchange(&sabotaged, true)) return;
-        if (sabotage("false-failure") && !atomic_exchange(&sabotaged, true)) {
+        if (sabotage("early-report") && event->tag == SABOTAGED) return; /* it was told before */
+        if (sabotage_once("drop-report")) return;
+        if (sabotage_once("false-failure")) {
             note("F %" PRIu64 " %d %d\n", event->tag, AP_ERR_UNDELIVERED, AP_PERSISTENCE_NO);
             return;
         }
-        note("D %" PRIu64 " %d %" PRId64 " %" PRId64 "\n", event->tag, event->partition, event->offset, now_ms());
+        int64_t offset = event->offset + (sabotage_once("wrong-report") ? 1 : 0);
+        note("D %" PRIu64 " %d %" PRId64 " %" PRId64 "\n", event->tag, event->partition, offset, now_ms());
     } else if (event->type == AP_EVENT_FAILED) {
         fprintf(stderr, "soak: %" PRIu64 " failed: %s\n", event->tag, event->text);
         note("F %" PRIu64 " %d %d\n", event->tag, event->status, event->persistence);
@@ -169,19 +186,34 @@ static uint64_t id_of(int thread, uint64_t number) {
     return ((uint64_t)thread << NUMBER_BITS) | number;
 }
 
+static void send_elsewhere(const message_t *message) {
+    ap_message_t copy = AP_MESSAGE_INIT;
+    copy.topic = options.topic;
+    copy.key = message->key_len > 0 ? message->key : NULL;
+    copy.key_len = message->key_len;
+    copy.value = message->value;
+    copy.value_len = message->value_len;
+    copy.tag = UNKNOWN;
+    for (copy.partition = 0; copy.partition < 2; copy.partition++) (void)ap_produce_message(producer, &copy);
+}
+
 /* What the library would do with a defect in it; the ledger does not know. */
 static void do_damage(message_t *message, int thread, uint64_t number) {
     if (sabotage("flip")) message->value[message->value_len - 18] ^= 1;
     if (sabotage("send-twice")) (void)produce(message, UNKNOWN);
+    if (sabotage("send-elsewhere")) send_elsewhere(message);
+    if (sabotage("early-report") && thread == 0) {
+        note("D %" PRIu64 " 0 0 %" PRId64 "\n", id_of(thread, number), now_ms());
+    }
     if (sabotage("false-report")) {
-        uint64_t id = id_of(thread, number) + 1000000;
+        uint64_t id = id_of(thread, number) + INVENTED;
         note("I %" PRIu64 "\nA %" PRIu64 " 0\nD %" PRIu64 " 0 0 0\n", id, id, id);
     }
     if (sabotage("phantom")) {
         message_t refused = *message;
         uint64_t random = 1;
-        compose(&refused, thread, number + 1000000, &random);
-        uint64_t id = id_of(thread, number) + 1000000;
+        compose(&refused, thread, number + INVENTED, &random);
+        uint64_t id = id_of(thread, number) + INVENTED;
         note("I %" PRIu64 "\nR %" PRIu64 " %d\n", id, id, AP_ERR_BUFFER_OVERFLOW);
         (void)produce(&refused, UNKNOWN);
     }
@@ -270,6 +302,31 @@ static void read_option(ap_config_t *config, char *argument) {
     else set(config, argument, value);
 }
 
+/* A message when all others are settled. */
+static void send_probe(void) {
+    uint64_t random = 1, id = id_of(options.threads, 1);
+    message_t *message = malloc(sizeof *message);
+    if (message == NULL) fail("no memory");
+    compose(message, options.threads, 1, &random);
+    int64_t begin = now_ms() - (sabotage("slow-probe") ? PROBE_MS : 0);
+    note("P %" PRIu64 "\nI %" PRIu64 "\nA %" PRIu64 " %" PRId64 "\n", id, id, id, begin);
+    if (produce(message, id) != AP_OK) fail("the probe was refused");
+    (void)ap_flush(producer, PROBE_MS);
+    free(message);
+}
+
+/* The system keeps the peak of this program only, unlike getrusage, which has its parent's in it. */
+static void note_memory(void) {
+    char line[256];
+    long kib;
+    FILE *file = fopen("/proc/self/status", "r");
+    if (file == NULL) fail("/proc/self/status: %s", strerror(errno));
+    while (fgets(line, sizeof line, file) != NULL) {
+        if (sscanf(line, "VmHWM: %ld", &kib) == 1) note("M %ld\n", kib);
+    }
+    fclose(file);
+}
+
 static void start_producer(ap_config_t *config) {
     char text[512];
     uint32_t mask = AP_EVENT_DELIVERED | AP_EVENT_FAILED | AP_EVENT_DROPPED | AP_EVENT_ERROR | AP_EVENT_STALLED;
@@ -303,12 +360,16 @@ int main(int argc, char **argv) {
     atomic_store(&over, true);
     pthread_join(watcher, NULL);
 
+    if (sabotage("hang")) pause();
+    (void)ap_flush(producer, -1); /* what failed is in the ledger */
+    send_probe();
     ap_status_t status = ap_shutdown(producer, -1);
+    note_memory();
     ap_stats_t stats = AP_STATS_INIT;
     ap_stats(producer, &stats);
     ap_free(producer); /* no callback runs after it */
     if (sabotage("miscount")) stats.delivered--;
-    note("S %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %d\n", stats.accepted, stats.delivered, stats.failed,
-         stats.dropped, status);
+    note("S %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %d\n", stats.accepted, stats.delivered,
+         stats.failed, stats.dropped, stats.overflowed, status);
     return 0;
 }

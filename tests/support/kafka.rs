@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fmt;
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -17,6 +17,13 @@ pub fn free_ports<const N: usize>() -> [u16; N] {
     std::array::from_fn(|_| {
         candidates.find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).expect("a free port")
     })
+}
+
+/// Of Kafka: tests/kafka/pom.xml.
+pub fn version() -> String {
+    let pom = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/kafka/pom.xml")).expect("the file");
+    let after = pom.split("<kafka.version>").nth(1).expect("the version");
+    after.split('<').next().unwrap_or_default().to_owned()
 }
 
 /// A broker with a directory of its own; it ends with the value, and with the test process however that ends.
@@ -108,11 +115,35 @@ impl Broker {
         offsets.into_iter().map(|(_, offset)| offset).collect()
     }
 
+    /// Any of Kafka's tools; whether it did what it should.
+    pub fn try_tool(&self, arguments: &[&str]) -> bool {
+        let output = self.command("tool", arguments).stdin(Stdio::null()).output().expect("bash");
+        output.status.success()
+    }
+
     /// Everything in the topic, by partition and offset.
     pub fn read(&self, topic: &str) -> Vec<Record> {
         let mut records: Vec<Record> = split(&self.run("read", &[topic]), END).map(Record::parse).collect();
         records.sort_by_key(|record| (record.partition, record.offset));
         records
+    }
+
+    /// The first `count` records of the topic as they come, without keeping them: those of a partition by their offsets.
+    pub fn read_each(&self, topic: &str, count: u64, mut take: impl FnMut(&Record)) {
+        let mut command = self.command("read", &[topic, &count.to_string()]);
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().expect("bash");
+        let mut output = BufReader::with_capacity(1 << 20, child.stdout.take().expect("a pipe"));
+        let mut record = Vec::new();
+        while output.read_until(b'\n', &mut record).expect("what the consumer says") > 0 {
+            if let Some(record) = record.strip_suffix(END) {
+                take(&Record::parse(record));
+            } else {
+                continue; // a line in the middle of a value
+            }
+            record.clear();
+        }
+        assert!(record.is_empty(), "not a record: {}", record.escape_ascii());
+        assert!(child.wait().expect("its end").success(), "kafka read {topic} failed");
     }
 
     /// The values in the topic, by partition and offset.
