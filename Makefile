@@ -89,9 +89,9 @@ prefix:
 
 SECONDS ?= 600
 SEED ?= 1
-RATE ?= 1000
+RATE ?= 1200
 
-chaos: ## the long soak under faults of brokers and network: SECONDS=600 SEED=1 RATE=1000 (a second, of each of two threads)
+chaos: ## the long soak under faults of brokers and network: SECONDS=600 SEED=1 RATE=1200 (a second, of each of two threads)
 	tests/kafka/kafka setup
 	CHAOS_SECONDS=$(SECONDS) CHAOS_SEED=$(SEED) CHAOS_RATE=$(RATE) \
 	  $(CARGO) test --release --locked --test chaos nothing_is_lost -- --nocapture

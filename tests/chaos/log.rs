@@ -24,8 +24,6 @@ pub struct Log<'a> {
     keys: HashMap<Vec<u8>, i32>,
     /// The highest number of each thread in each partition.
     highest: HashMap<(i32, u64), u64>,
-    /// The offset after the last one of each partition.
-    next: HashMap<i32, i64>,
     /// What is wrong with the log in itself.
     pub verdict: Verdict,
 }
@@ -39,25 +37,26 @@ impl<'a> Log<'a> {
             further: Vec::new(),
             keys: HashMap::new(),
             highest: HashMap::new(),
-            next: HashMap::new(),
             verdict: Verdict::default(),
         }
     }
 
-    /// What Kafka's own consumer reads of a topic: as much as Kafka's own tool says that there is.
-    pub fn read(broker: &Broker, run: &'a str, topic: &'a str) -> Log<'a> {
-        let end_offsets = broker.end_offsets(topic);
+    /// What Kafka's own consumer reads of a topic, which must be all up to the ends of its partitions.
+    pub fn read(broker: &Broker, run: &'a str, topic: &'a str, end_offsets: &[i64]) -> Log<'a> {
         let mut log = Log::new(run, topic);
-        broker.read_each(topic, end_offsets.iter().sum::<i64>() as u64, |record| log.add(record));
-        log.assert_whole(&end_offsets);
+        let mut next = vec![0; end_offsets.len()];
+        broker.read_each(topic, end_offsets.iter().sum::<i64>() as u64, |record| {
+            let next = &mut next[record.partition as usize];
+            assert_eq!(record.offset, *next, "the reader left something out before {record:?}");
+            *next += 1;
+            log.add(record);
+        });
+        assert_eq!(next, end_offsets, "what was read of the partitions of {topic}, and what is there");
         log
     }
 
     /// Records of a partition come by their offsets.
     pub fn add(&mut self, record: &Record) {
-        let next = self.next.entry(record.partition).or_default();
-        assert_eq!(record.offset, *next, "the reader left something out before {record:?}");
-        *next += 1;
         let key = record.key.as_deref().unwrap_or_default();
         let value = Value::parse(record.value.as_deref().unwrap_or_default(), key);
         let Some(value) = value.filter(|value| value.run == self.run && value.topic == self.topic) else {
@@ -92,14 +91,6 @@ impl<'a> Log<'a> {
                 self.verdict.found(Fault::Reorder, case);
             }
             Some(_) => {}
-        }
-    }
-
-    /// The broker has nothing behind the last record that was read.
-    fn assert_whole(&self, end_offsets: &[i64]) {
-        for (partition, end) in end_offsets.iter().enumerate() {
-            let read = self.next.get(&(partition as i32)).copied().unwrap_or(0);
-            assert_eq!(read, *end, "what was read of partition {partition}, and what is there");
         }
     }
 

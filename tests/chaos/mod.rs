@@ -2,6 +2,7 @@
 
 #![allow(dead_code)] // Each test binary uses a part of it.
 
+pub mod admin;
 pub mod cluster;
 pub mod doors;
 pub mod frames;

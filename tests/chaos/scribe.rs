@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 
+use super::admin::{end_offset, make_topic};
 use super::ledger::{End, Ledger, Statistics};
 use super::log::Log;
 use super::process::monotonic_ms;
@@ -31,10 +32,10 @@ impl Scribe {
         run: &str,
         broker: &Broker,
         bootstrap: &str,
-        configs: &[&str],
+        configs: &[(&str, &str)],
         properties: &[(&str, &str)],
     ) -> Scribe {
-        broker.topic(run, 1, configs);
+        make_topic(broker, run, configs);
         // Quick to notice and quick to come back; the shortest that librdkafka takes or a broker of the tests can do.
         let quick = [
             ("socket.timeout.ms", "3000"),
@@ -100,7 +101,7 @@ impl Scribe {
         let shutdown = self.producer.shutdown(PATIENCE.as_millis() as i64);
         let ledger = self.ledger(probe, probe_ms, shutdown);
 
-        let verdict = judge(&ledger, &Log::read(broker, &self.run, &self.topic));
+        let verdict = judge(&ledger, &Log::read(broker, &self.run, &self.topic, &[end_offset(broker, &self.topic)]));
         assert!(verdict.is_clean(), "{}: {verdict}", self.run);
         let failed = self.producer.events(FAILED | DROPPED);
         assert!(failed.is_empty(), "{}: {failed:?}", self.run);

@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fmt;
+use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -131,7 +132,9 @@ impl Broker {
     /// The first `count` records of the topic as they come, without keeping them: those of a partition by their offsets.
     pub fn read_each(&self, topic: &str, count: u64, mut take: impl FnMut(&Record)) {
         let mut command = self.command("read", &[topic, &count.to_string()]);
-        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().expect("bash");
+        let complaints = self.directory.join(format!("read-{topic}.log"));
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(File::create(&complaints).expect("a file"));
+        let mut child = command.spawn().expect("bash");
         let mut output = BufReader::with_capacity(1 << 20, child.stdout.take().expect("a pipe"));
         let mut record = Vec::new();
         while output.read_until(b'\n', &mut record).expect("what the consumer says") > 0 {
@@ -143,7 +146,9 @@ impl Broker {
             record.clear();
         }
         assert!(record.is_empty(), "not a record: {}", record.escape_ascii());
-        assert!(child.wait().expect("its end").success(), "kafka read {topic} failed");
+        let status = child.wait().expect("its end");
+        let complaint = || std::fs::read_to_string(&complaints).unwrap_or_default();
+        assert!(status.success(), "`kafka read {topic}` failed, {status}:\n{}", complaint());
     }
 
     /// The values in the topic, by partition and offset.
