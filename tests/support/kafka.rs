@@ -86,6 +86,15 @@ impl Broker {
         self.run("tool", &["TopicCommand", "--alter", "--topic", topic, "--partitions", &partitions]);
     }
 
+    pub fn delete_topic(&self, topic: &str) {
+        self.tool(&["TopicCommand", "--delete", "--topic", topic]);
+    }
+
+    /// Any of Kafka's tools, as `kafka tool` runs it; what it printed.
+    pub fn tool(&self, arguments: &[&str]) -> String {
+        String::from_utf8(self.run("tool", arguments)).expect("UTF-8")
+    }
+
     /// A user for SASL SCRAM.
     pub fn add_user(&self, name: &str, password: &str) {
         let config = format!("SCRAM-SHA-256=[password={password}]");

@@ -12,6 +12,7 @@ use super::PATIENCE;
 
 pub const OK: i32 = ap_status::AP_OK as i32;
 pub const BUFFER_OVERFLOW: i32 = ap_status::AP_ERR_BUFFER_OVERFLOW as i32;
+pub const MESSAGE_TOO_LARGE: i32 = ap_status::AP_ERR_MESSAGE_TOO_LARGE as i32;
 pub const TIMED_OUT: i32 = ap_status::AP_ERR_TIMED_OUT as i32;
 pub const UNDELIVERED: i32 = ap_status::AP_ERR_UNDELIVERED as i32;
 pub const SHUT_DOWN: i32 = ap_status::AP_ERR_SHUT_DOWN as i32;
