@@ -123,8 +123,7 @@ fn r03_all_brokers_down_and_back() {
     scribe.pad(1000);
     fill(&scribe);
     scribe.producer.wait_for(ERROR, 1);
-    let stalls = scribe.producer.wait_for(STALLED, scribe.producer.events(STALLED).len() + 2);
-    let last = stalls.last().expect("two at the least");
+    let last = await_stalls(&scribe, 2);
     assert!(last.status == TIMED_OUT && last.kafka_error != 0, "after the error its cause is known: {last:?}");
 
     // Full and at rest: whatever is tried now, neither messages nor memory become more.
@@ -135,11 +134,18 @@ fn r03_all_brokers_down_and_back() {
     }
     let later = scribe.producer.stats();
     assert_eq!((later.pending_bytes, later.accepted), (stats.pending_bytes, stats.accepted), "{later:?}");
-    assert!(resident_kib() < memory + 16 * 1024, "{memory} KiB, then {} KiB", resident_kib());
+    // They would be a hundred megabytes; other tests run beside this one.
+    assert!(resident_kib() < memory + 64 * 1024, "{memory} KiB, then {} KiB", resident_kib());
     assert_eq!(scribe.delivered(), settled);
 
     cluster.restart(&all);
     scribe.finish(&cluster.brokers[0]);
+}
+
+/// Waits for so many more reports that nothing is delivered, one a second; answers the last.
+fn await_stalls(scribe: &Scribe, count: usize) -> Event {
+    let so_far = scribe.producer.events(STALLED).len();
+    scribe.producer.wait_for(STALLED, so_far + count).pop().expect("one at the least")
 }
 
 /// Until there is no room; the worker moves messages out of the queue meanwhile.
@@ -183,14 +189,14 @@ fn r11_too_few_replicas_acknowledge_nothing() {
     cluster.kill(&[2]);
     // Until it is out of the set of the replicas in sync, the leader waits for it, and does not acknowledge either.
     all_needed.write(500);
-    all_needed.producer.wait_for(STALLED, 5);
+    await_stalls(&all_needed, 5);
     assert_eq!(all_needed.delivered(), 100);
     two_needed.write(100);
     two_needed.producer.flush(); // two are enough for it
 
     cluster.kill(&[1]);
     two_needed.write(500);
-    two_needed.producer.wait_for(STALLED, 3);
+    await_stalls(&two_needed, 3);
     assert_eq!((all_needed.delivered(), two_needed.delivered()), (100, 200));
 
     cluster.restart(&[1, 2]);
@@ -325,22 +331,32 @@ fn r17_answers_that_do_not_arrive() {
     one_way(7, "r17-answers", Way::ToClient);
 }
 
-/// Answers that no broker would give: see tests/chaos/proxy.rs for what can be found out at all.
+/// Answers that no broker would give: see tests/chaos/proxy.rs for what can be found out at all. Where the answer to a
+/// produce request has no possible size, librdkafka ends the requests on that connection as failed, and what Kafka has of
+/// them nobody knows: that must be what is said of them, and of no others.
 #[test]
 fn r18_answers_that_make_no_sense() {
+    const BAD_MSG: i32 = -199;
     let (scribe, doors, proxy) = through(8, "r18-answers", &PATIENT);
     let memory = resident_kib();
-    for trap in [Trap::AbsurdSize, Trap::LargeSize, Trap::WrongId, Trap::Http] {
-        let connections = proxy.connections();
+    for trap in [Trap::WrongId, Trap::LargeSize, Trap::AbsurdSize, Trap::Http] {
+        let (connections, failed) = (proxy.connections(), scribe.producer.stats().failed);
         proxy.set_trap(trap);
         scribe.write(300);
-        scribe.producer.flush();
+        let status = scribe.producer.try_flush(PATIENCE.as_millis() as i64);
         assert!(!proxy.is_set(), "{trap:?} caught nothing");
+        let has_no_size = matches!(trap, Trap::AbsurdSize | Trap::Http);
+        assert!(status == OK || status == UNDELIVERED && has_no_size, "{trap:?}: flush answered {status}");
+        assert_eq!(scribe.producer.stats().failed > failed, status == UNDELIVERED, "{trap:?}");
+        scribe.write(1);
+        scribe.producer.flush();
         assert!(proxy.connections() > connections, "{trap:?} did not end the connection");
         // Other tests run beside this one; a hundred megabytes are what an answer said that it has.
         assert!(resident_kib() < memory + 80 * 1024, "{trap:?}: {memory} KiB, then {} KiB", resident_kib());
     }
-    scribe.finish(&doors.broker);
+    for event in scribe.settle(&doors.broker) {
+        assert_eq!((event.kafka_error, event.persistence), (BAD_MSG, POSSIBLY_PERSISTED), "{event:?}");
+    }
 }
 
 #[test]
@@ -379,7 +395,7 @@ fn r19_a_broker_that_reads_a_byte_a_second() {
     proxy.limit(Way::ToBroker, 1);
     scribe.pad(20_000); // sixteen megabytes in all: more than the system keeps for a connection
     fill(&scribe);
-    scribe.producer.wait_for(STALLED, 2);
+    await_stalls(&scribe, 2);
     let stats = scribe.producer.stats();
     assert_eq!((stats.accepted, stats.queue_size, stats.buffer_size), (810, 500, 300), "{stats:?}");
     assert!(stats.pending_bytes < 20 << 20, "{stats:?}");

@@ -92,7 +92,13 @@ impl Scribe {
 
     /// Delivers everything, and a fresh message after it; then the oracle must find nothing, and nothing may have failed.
     pub fn finish(self, broker: &Broker) {
-        self.producer.flush();
+        let failed = self.settle(broker);
+        assert!(failed.is_empty(), "{failed:?}");
+    }
+
+    /// The same where some may fail; answers what did.
+    pub fn settle(self, broker: &Broker) -> Vec<Event> {
+        self.producer.try_flush(PATIENCE.as_millis() as i64);
         let probe_begin = monotonic_ms();
         self.write(1);
         let probe = self.written();
@@ -100,13 +106,12 @@ impl Scribe {
         let probe_ms = monotonic_ms() - probe_begin;
         let shutdown = self.producer.shutdown(PATIENCE.as_millis() as i64);
         let ledger = self.ledger(probe, probe_ms, shutdown);
-
-        let verdict = judge(&ledger, &Log::read(broker, &self.run, &self.topic, &[end_offset(broker, &self.topic)]));
+        let log = Log::read(broker, &self.run, &self.topic, &[end_offset(broker, &self.topic)]);
+        let verdict = judge(&ledger, &log);
         assert!(verdict.is_clean(), "{}: {verdict}", self.run);
-        let failed = self.producer.events(FAILED | DROPPED);
-        assert!(failed.is_empty(), "{}: {failed:?}", self.run);
         assert_eq!(shutdown, OK, "{}", self.run);
         eprintln!("{}: {} messages, the last one in {probe_ms} ms: {verdict}", self.run, self.written());
+        self.producer.events(FAILED | DROPPED)
     }
 
     /// Times of events are not known here, but that of the probe, which is the last.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::ledger::Ledger;
+use super::ledger::{End, Ledger};
 use super::nemesis::Past;
 use super::verdict::Verdict;
 
@@ -18,7 +18,13 @@ impl fmt::Display for Summary<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ledger = self.ledger;
         writeln!(f, "{}", self.title)?;
-        writeln!(f, "{} accepted, {} refused for lack of room", ledger.accepted(), ledger.refused())?;
+        let failed = |fate: fn(i32) -> bool| {
+            let ends = ledger.entries.values().flat_map(|entry| entry.ends());
+            ends.filter(|end| matches!(end, End::Failed { persistence } if fate(*persistence))).count()
+        };
+        let (gone, unknown) = (failed(|persistence| persistence == 0), failed(|persistence| persistence != 0));
+        write!(f, "{} accepted, {} refused for lack of room, ", ledger.accepted(), ledger.refused())?;
+        writeln!(f, "{gone} failed and not in Kafka, {unknown} failed with their fate unknown")?;
         writeln!(f, "{}", self.verdict)?;
         let recoveries: Vec<_> = self.past.iter().map(|past| ledger.recovery_ms(past.ended_ms)).collect();
         self.write_delays(f, &recoveries)?;
