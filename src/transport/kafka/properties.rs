@@ -286,10 +286,16 @@ impl Properties {
     fn name_the_file(&self, error: Error) -> Error {
         let blamed = FILES.iter().find(|key| error.text.contains(**key));
         match blamed.and_then(|key| Some((key, self.read(key)?))) {
-            Some((key, path)) => Error::new(
-                error.status,
-                format!("{key}: \"{path}\" is not allowed; a file that can be read and used is: {}", error.text),
-            ),
+            Some((key, path)) => {
+                // OpenSSL does not say whether it was the file or its password.
+                let password = match *key {
+                    "ssl.key.location" => ", with its ssl.key.password where it has one",
+                    "ssl.keystore.location" => ", with its ssl.keystore.password",
+                    _ => "",
+                };
+                let allowed = format!("a file that can be read and used{password}, is: {}", error.text);
+                Error::new(error.status, format!("{key}: \"{path}\" is not allowed; {allowed}"))
+            }
             None => error,
         }
     }
