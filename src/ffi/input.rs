@@ -146,7 +146,7 @@ pub(super) unsafe fn read_message(message: *const ap_message_t) -> Result<ap_mes
     }
     let known = size_of::<ap_message_t>();
     let size = unsafe { (*message).struct_size };
-    if !(known..=MAX_STRUCT).contains(&size) {
+    if !(known..=MAX_STRUCT).contains(&size) || !size.is_multiple_of(align_of::<ap_message_t>()) {
         return Err(Error::invalid(format_args!("struct_size of the message is {size}; start from AP_MESSAGE_INIT")));
     }
     let tail = unsafe { std::slice::from_raw_parts(message.cast::<u8>().add(known), size - known) };
@@ -182,11 +182,12 @@ impl Messages {
     /// # Safety
     /// `index` is below the count.
     pub(super) unsafe fn get(&self, index: usize) -> Result<ap_message_t> {
-        let message = unsafe { read_message(self.first.byte_add(index * self.stride)) }?;
-        if message.struct_size != self.stride {
+        let message = unsafe { self.first.byte_add(index * self.stride) };
+        // Before anything is read by it: one that lies may be the last of the array.
+        if unsafe { (*message).struct_size } != self.stride {
             return Err(Error::invalid(format_args!("messages[{index}] differs in struct_size from the first")));
         }
-        Ok(message)
+        unsafe { read_message(message) }
     }
 }
 
@@ -297,4 +298,33 @@ pub(super) fn header_array<'a>(headers: impl Iterator<Item = Header<'a>>) -> Vec
         ap_header_t { name: header.name.as_ptr(), value, value_len }
     };
     headers.map(header).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KNOWN: usize = size_of::<ap_message_t>();
+
+    fn message(struct_size: usize) -> ap_message_t {
+        // SAFETY: pointers and numbers, all of which may be 0.
+        ap_message_t { struct_size, ..unsafe { std::mem::zeroed() } }
+    }
+
+    #[test]
+    fn a_message_that_says_another_size_than_the_first_is_not_read_by_it() {
+        // What stands behind the array is not of it.
+        let messages = [message(KNOWN), message(KNOWN + 8), message(usize::MAX)];
+        // SAFETY: two messages, of which the second lies.
+        let error = unsafe { Messages::new(messages.as_ptr(), 2).and_then(|array| array.get(1)) }.expect_err("a lie");
+        assert!(error.text.contains("messages[1] differs"), "{}", error.text);
+    }
+
+    #[test]
+    fn no_version_of_a_struct_has_a_size_that_is_not_aligned() {
+        let messages = [message(KNOWN + 1), message(0)];
+        // SAFETY: there are as many bytes as the message says.
+        let error = unsafe { read_message(messages.as_ptr()) }.expect_err("an odd size");
+        assert!(error.text.contains("struct_size"), "{}", error.text);
+    }
 }
