@@ -137,6 +137,9 @@ impl Properties {
             "transactional.id" => {
                 return Err(Error::new(Status::Unsupported, "transactional.id: transactions are not supported"));
             }
+            OF_ITS_UNIT_TESTS => {
+                return Err(Error::config(format_args!("{key}: \"{}\" is not allowed; nothing is", clip(value))));
+            }
             "delivery.report.only.error" if value != "false" => {
                 let value = secrets::quoted(key, value);
                 let text = format!("{key}: \"{value}\" is not allowed; every message is reported, so only false is");
@@ -311,6 +314,9 @@ impl Properties {
     }
 }
 
+/// The one property of librdkafka that takes a function's address and yet any text: what it is set to would be called.
+const OF_ITS_UNIT_TESTS: &str = "ut_handle_ProduceResponse";
+
 /// Properties that name files.
 const FILES: [&str; 5] =
     ["ssl.ca.location", "ssl.certificate.location", "ssl.key.location", "ssl.crl.location", "ssl.keystore.location"];
@@ -471,6 +477,15 @@ mod tests {
         assert_eq!(refused("transactional.id", "t"), Some(Status::Unsupported));
         assert_eq!(refused("delivery.report.only.error", "true"), Some(Status::Config));
         assert_eq!(refused("delivery.report.only.error", "false"), None);
+    }
+
+    #[test]
+    fn what_takes_an_address_takes_no_text() {
+        for key in ["ut_handle_ProduceResponse", "opaque", "dr_msg_cb", "log_cb", "ssl_engine_callback_data"] {
+            let error = with(&[(key, "text")]).err().expect(key);
+            assert_eq!(error.status, Status::Config);
+            assert!(error.text.contains(key), "{}", error.text);
+        }
     }
 
     #[test]
