@@ -138,7 +138,10 @@ impl Properties {
                 return Err(Error::new(Status::Unsupported, "transactional.id: transactions are not supported"));
             }
             OF_ITS_UNIT_TESTS => {
-                return Err(Error::config(format_args!("{key}: \"{}\" is not allowed; nothing is", clip(value))));
+                return Err(Error::config(format_args!(
+                    "{key}: \"{}\" is not allowed; nothing is",
+                    secrets::quoted(key, value)
+                )));
             }
             "delivery.report.only.error" if value != "false" => {
                 let value = secrets::quoted(key, value);
