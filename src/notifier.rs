@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use crate::error::Status;
 use crate::event::Event;
+use crate::fork;
 use crate::limits::Release;
 use crate::observer::{self, Observer};
 use crate::outbox::Outbox;
@@ -28,8 +29,7 @@ pub struct Notifier {
 impl Notifier {
     /// Callback mode: starts the thread. It ends when the outbox is closed and empty.
     pub fn start(&self) -> io::Result<BareThread> {
-        let reading =
-            Reading { notifier: self.clone(), chunk: VecDeque::with_capacity(CHUNK), release: Release::default() };
+        let reading = Reading::new(self, CHUNK);
         // `ap_wake` is for those who poll: it ends a step here too, and the next one begins.
         sys::spawn_bare(
             c"ap-notifier",
@@ -41,7 +41,7 @@ impl Notifier {
 
     /// Poll mode: runs the callback here for at most `most` events, waiting for the first until the deadline.
     pub fn poll(&self, deadline: Option<Instant>, most: usize) -> Result<usize, Status> {
-        let mut reading = Reading { notifier: self.clone(), chunk: VecDeque::new(), release: Release::default() };
+        let mut reading = Reading::new(self, 0);
         repeat(deadline, most, |deadline, most| reading.step(deadline, most))
     }
 
@@ -103,9 +103,20 @@ struct Reading {
     notifier: Notifier,
     chunk: VecDeque<Event>,
     release: Release,
+    /// The process it is in, counted in forks.
+    generation: u32,
 }
 
 impl Reading {
+    fn new(notifier: &Notifier, room: usize) -> Reading {
+        Reading {
+            notifier: notifier.clone(),
+            chunk: VecDeque::with_capacity(room),
+            release: Release::default(),
+            generation: fork::generation(),
+        }
+    }
+
     /// Takes a chunk of events, tells the observer of each, and gives their places back. How many there were.
     fn step(&mut self, deadline: Option<Instant>, most: usize) -> Result<usize, Status> {
         if !self.notifier.outbox.take(deadline, most.min(CHUNK), &mut self.chunk, |_| Ok(()))? {
@@ -117,6 +128,10 @@ impl Reading {
                 break;
             }
             observer::tell(&*self.notifier.observer, event);
+            if self.is_inherited() {
+                std::mem::forget(std::mem::take(&mut self.chunk));
+                return Ok(0);
+            }
         }
         for event in self.chunk.drain(..) {
             event.give_back(&mut self.release);
@@ -126,7 +141,13 @@ impl Reading {
         Ok(count)
     }
 
+    /// Whether the callback forked, and this is the child that comes back from it: the other events, the outbox and the
+    /// places in the limits are the parent's.
+    fn is_inherited(&self) -> bool {
+        self.generation != fork::generation()
+    }
+
     fn is_over(&self) -> bool {
-        self.notifier.outbox.is_over()
+        self.is_inherited() || self.notifier.outbox.is_over()
     }
 }

@@ -331,6 +331,46 @@ static void poll_mode_is_apart_too(void) {
     check_settled_once(10);
 }
 
+/* ---- A callback that forks --------------------------------------------------------------------------------------- */
+
+enum { FORKS_AT = 1, ALL_TAGS = 5 };
+
+/* Also where the child is the thread of the callback and ends with it. */
+static void check_the_childs_count(void) {
+    if (delivered_count() != FORKS_AT + 1) _exit(1);
+}
+
+static void fork_at_the_second(const ap_event_t *event, void *user_data) {
+    count_delivered(event, user_data);
+    if (event->tag != FORKS_AT) return;
+    pid_t pid = fork();
+    CHECK_AT_LEAST(pid, 0);
+    if (pid > 0) {
+        check_child(pid);
+    } else {
+        watchdog(60);
+        atexit(check_the_childs_count);
+    }
+}
+
+/* The child comes back from the callback: what else was read is the parent's to tell. */
+static void r51_a_callback_that_forks(void) {
+    static const char *const modes[] = {"callback", "poll"};
+    for (int i = 0; i < 2; i++) {
+        pid_t self = getpid();
+        start_counting(0);
+        ap_producer_t *producer =
+            producer_calling(fork_at_the_second, NULL, SETTLED, MOCK, "event_mode", modes[i], NULL);
+        produce_tags(producer, 0, ALL_TAGS);
+        CHECK_STATUS(ap_flush(producer, scaled(PATIENCE_MS)), AP_OK);
+        int64_t told = i == 1 ? ap_poll(producer, 0, 100) : ALL_TAGS;
+        if (getpid() != self) exit(0);
+        CHECK_EQ(told, ALL_TAGS);
+        finish(producer);
+        check_settled_once(ALL_TAGS);
+    }
+}
+
 int main(void) {
     watchdog(300);
     RUN(a_producer_may_be_made_before_the_fork);
@@ -339,6 +379,7 @@ int main(void) {
     RUN(grandchildren_work_too);
     RUN(children_may_make_their_own);
     RUN(poll_mode_is_apart_too);
+    RUN(r51_a_callback_that_forks);
     RUN(children_of_a_busy_parent_never_hang);
     RUN(children_work_on_under_load);
     return 0;
