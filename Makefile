@@ -77,6 +77,7 @@ test-docs: ## ... the API reference, manual pages, the programs in the guides, l
 	tests/docs/run
 
 test-go test-ruby test-node test-python: test-%: prefix # the package of a language, by its own runner
+	tests/kafka/kafka setup
 	AP_PREFIX=$(abspath $(target))/prefix bindings/$*/test
 
 test-conformance: prefix ## ... one scenario in all languages against a real Kafka
