@@ -3,10 +3,11 @@
 
 mod support;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use support::PATIENCE;
 use support::kafka::{Broker, Record};
@@ -29,6 +30,16 @@ fn topic(name: &str, partitions: u32) -> &str {
 
 fn numbered(prefix: &str, numbers: std::ops::Range<usize>) -> Vec<String> {
     numbers.map(|number| format!("{prefix}{number}")).collect()
+}
+
+fn say(producer: &Producer, topic: &str, numbers: std::ops::Range<u64>) {
+    for number in numbers {
+        producer.say(topic, &number.to_string(), number);
+    }
+}
+
+fn tags(producer: &Producer, kind: u32) -> BTreeSet<u64> {
+    producer.events(kind).iter().map(|event| event.tag).collect()
 }
 
 fn now_ms() -> i64 {
@@ -111,14 +122,7 @@ fn a_delivered_event_says_where_the_message_is() {
 fn a_megabyte_arrives() {
     let topic = "megabyte";
     Broker::shared().topic(topic, 1, &["max.message.bytes=2000000"]);
-    let mut state = 88_172_645_463_325_252_u64; // xorshift: bytes that no codec makes smaller
-    let mut noise = || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        state.to_le_bytes()
-    };
-    let value: Vec<u8> = (0..1 << 17).flat_map(|_| noise()).collect();
+    let value = noise(1 << 20);
     let producer = producer(&[("message.max.bytes", "2000000")]);
     for tag in 0..3 {
         producer.produce(topic, Some(b"large"), Some(&value), tag);
@@ -380,7 +384,7 @@ fn difference(found: &[String], expected: &[String]) -> String {
 // What Kafka refuses
 
 #[test]
-fn one_bad_record_fails_alone() {
+fn r28_one_bad_record_fails_alone() {
     let topic = "one_bad_record";
     Broker::shared().topic(topic, 1, &["cleanup.policy=compact"]);
     let producer = producer(&[]);
@@ -413,7 +417,7 @@ fn one_bad_record_fails_alone() {
 }
 
 #[test]
-fn a_batch_larger_than_the_topic_takes_is_split() {
+fn r27_a_batch_larger_than_the_topic_takes_is_split() {
     let topic = "small_batches";
     Broker::shared().topic(topic, 1, &["max.message.bytes=10000"]);
     let producer = producer(&[]);
@@ -436,7 +440,7 @@ fn a_batch_larger_than_the_topic_takes_is_split() {
 }
 
 #[test]
-fn an_unknown_topic_fails_and_others_are_not_touched() {
+fn r23_an_unknown_topic_fails_and_others_are_not_touched() {
     let known = topic("known_topic", 1);
     let producer = producer(&[("topic.metadata.propagation.max.ms", "1000")]);
     for tag in 0..3 {
@@ -455,6 +459,143 @@ fn an_unknown_topic_fails_and_others_are_not_touched() {
     producer.flush();
     assert_eq!(producer.wait_for(DELIVERED, 4).len(), 4);
     assert_eq!(Broker::shared().read_values(known), numbered("", 0..4));
+    producer.check_stats();
+}
+
+/// Bad records first, last, in between and everywhere, of two kinds, in a partition each; one read for all of it.
+#[test]
+fn r27_r28_bad_records_anywhere_in_a_batch() {
+    const BATCH: u64 = 30;
+    let topic = "bad_anywhere";
+    Broker::shared().topic(topic, 32, &["cleanup.policy=compact", "max.message.bytes=10000"]);
+    let shapes: [fn(u64) -> bool; 4] =
+        [|number| number == 0, |number| number == BATCH - 1, |number| number % 7 < 2, |_| true];
+    let large = noise(20_000);
+    let mut expected = Vec::new();
+    let mut partition = 0;
+    for idempotent in ["true", "false"] {
+        for codec in ["none", "lz4"] {
+            let producer = producer(&[("enable.idempotence", idempotent), ("compression.codec", codec)]);
+            let mut bad = Vec::new();
+            for (is_large, is_bad) in shapes.iter().flat_map(|shape| [(true, shape), (false, shape)]) {
+                for number in 0..BATCH {
+                    let tag = partition as u64 * 100 + number;
+                    let text = tag.to_string();
+                    let sound = Message { value: Some(text.as_bytes()), partition, tag, ..Message::to(topic) };
+                    let key: Bytes = Some(b"key");
+                    match (is_bad(number), is_large) {
+                        (true, true) => producer.send(&Message { key, value: Some(&large), ..sound }),
+                        (true, false) => producer.send(&sound),
+                        (false, _) => producer.send(&Message { key, ..sound }),
+                    }
+                    if is_bad(number) {
+                        bad.push((tag, if is_large { MSG_SIZE_TOO_LARGE } else { INVALID_RECORD }, NOT_PERSISTED));
+                    } else {
+                        expected.push((partition, text));
+                    }
+                }
+                partition += 1;
+            }
+            assert_eq!(producer.try_flush(-1), UNDELIVERED);
+            producer.wait_for(SETTLED, 8 * BATCH as usize);
+            let mut failed: Vec<_> =
+                producer.events(FAILED).iter().map(|event| (event.tag, event.kafka_error, event.persistence)).collect();
+            failed.sort_unstable();
+            assert_eq!(failed, bad, "idempotent: {idempotent}, {codec}");
+            producer.check_stats();
+        }
+    }
+    let found: Vec<(i32, String)> =
+        Broker::shared().read(topic).iter().map(|record| (record.partition, record.text())).collect();
+    assert_eq!(found, expected);
+}
+
+/// Where librdkafka has made several requests of what was handed over at once, too.
+#[test]
+fn r28_the_order_holds_around_a_bad_record_among_many() {
+    let topic = "bad_among_many";
+    Broker::shared().topic(topic, 1, &["cleanup.policy=compact"]);
+    let producer = producer(&[("max_queue_size", "20000"), ("max_buffer_size", "20000")]);
+    for tag in 0..20_000_u64 {
+        let key: Bytes = (tag % 4000 != 10).then_some(b"key");
+        let text = tag.to_string();
+        producer.send(&Message { key, value: Some(text.as_bytes()), partition: 0, tag, ..Message::to(topic) });
+    }
+    assert_eq!(producer.try_flush(-1), UNDELIVERED);
+    let failed: Vec<u64> = producer.wait_for(FAILED, 5).iter().map(|event| event.tag).collect();
+    assert_eq!(failed, [10, 4010, 8010, 12010, 16010]);
+    let expected: Vec<String> = (0..20_000).filter(|tag| tag % 4000 != 10).map(|tag| tag.to_string()).collect();
+    let found = Broker::shared().read_values(topic);
+    assert!(found == expected, "{}", difference(&found, &expected));
+}
+
+/// What compresses badly.
+fn noise(length: usize) -> Vec<u8> {
+    let mut state = 88_172_645_463_325_252_u64; // xorshift
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state.to_le_bytes()
+    };
+    (0..length.div_ceil(8)).flat_map(|_| next()).collect()
+}
+
+#[test]
+fn r26_a_message_over_the_limit_is_refused_at_once() {
+    const LIMIT: usize = 100_000;
+    let topic = topic("over_the_limit", 1);
+    let producer = producer(&[("message.max.bytes", &LIMIT.to_string())]);
+    assert_eq!(producer.try_produce(topic, None, Some(&vec![b'x'; LIMIT]), 1), MESSAGE_TOO_LARGE);
+    let stats = producer.stats();
+    assert_eq!((stats.accepted, stats.queue_size + stats.buffer_size, stats.pending_bytes), (0, 0, 0), "{stats:?}");
+    producer.produce(topic, None, Some(&vec![b'y'; LIMIT - 1000]), 2);
+    producer.finish();
+    assert_eq!(Broker::shared().read_values(topic), ["y".repeat(LIMIT - 1000)]);
+}
+
+// Topics that go and come
+
+/// Where Kafka makes no topics by itself (where it does: changes.rs).
+#[test]
+fn r24_a_topic_is_deleted_and_made_anew_later() {
+    let (topic, other) = ("deleted_for_long", "not_deleted");
+    for name in [topic, other] {
+        Broker::shared().topic(name, 1, &[]);
+    }
+    let settings = [("topic.metadata.refresh.interval.ms", "200"), ("topic.metadata.propagation.max.ms", "1000")];
+    let producer = producer(&settings);
+    say(&producer, topic, 0..10);
+    producer.flush();
+    Broker::shared().delete_topic(topic);
+    say(&producer, topic, 10..20);
+    say(&producer, other, 20..30);
+    assert_eq!(producer.try_flush(PATIENCE.as_millis() as i64), UNDELIVERED);
+    producer.wait_for(SETTLED, 30);
+    assert_eq!(tags(&producer, FAILED), (10..20).collect::<BTreeSet<u64>>());
+    for event in producer.events(FAILED) {
+        assert!([3, -188].contains(&event.kafka_error) && event.persistence == NOT_PERSISTED, "{event:?}");
+    }
+
+    Broker::shared().topic(topic, 1, &[]);
+    let deadline = Instant::now() + PATIENCE;
+    let mut sent = 30;
+    loop {
+        say(&producer, topic, sent..sent + 1);
+        sent += 1;
+        if producer.try_flush(PATIENCE.as_millis() as i64) == OK {
+            break;
+        }
+        assert!(Instant::now() < deadline, "the new topic is not found");
+        thread::sleep(Duration::from_millis(100));
+    }
+    say(&producer, topic, sent..sent + 10);
+    producer.flush();
+    producer.wait_for(SETTLED, sent as usize + 10);
+    let delivered = tags(&producer, DELIVERED).split_off(&30);
+    let expected: Vec<String> = delivered.iter().map(u64::to_string).collect();
+    assert_eq!(Broker::shared().read_values(topic), expected, "once and in order");
+    assert_eq!(Broker::shared().end_offsets(other), [10]);
     producer.check_stats();
 }
 
@@ -493,30 +634,48 @@ fn no_acknowledgement() {
 }
 
 #[test]
-fn a_partition_added_later_is_used() {
+fn r25_a_partition_added_later_is_used() {
     let topic = topic("one_more_partition", 1);
     let producer = producer(&[("topic.metadata.refresh.interval.ms", "500")]);
-    producer.say(topic, "first", 0);
+    producer.say(topic, "0", 0);
     producer.flush();
     Broker::shared().add_partitions(topic, 2);
 
-    // Its CRC-32 is odd, so the second of two partitions is this key's; when the client learns of it is its own affair.
-    let key: Bytes = Some(b"a");
+    // When the client learns of it is its own affair; until then and from then on each key has one partition.
+    let keys: Vec<String> = (0..20).map(|number| format!("key {number}")).collect();
     let deadline = Instant::now() + PATIENCE;
     let mut sent = 1;
     while !producer.events(DELIVERED).iter().any(|event| event.partition == 1) {
         assert!(Instant::now() < deadline, "{sent} messages, and none on the new partition");
-        producer.produce(topic, key, Some(sent.to_string().as_bytes()), sent);
-        producer.flush();
-        producer.wait_for(SETTLED, sent as usize + 1);
-        sent += 1;
+        for key in &keys {
+            producer.produce(topic, Some(key.as_bytes()), Some(sent.to_string().as_bytes()), sent);
+            sent += 1;
+        }
+        producer.deliver();
+        producer.wait_for(SETTLED, sent as usize - 10);
     }
-    producer.send(&Message { value: Some(b"explicit"), partition: 1, ..Message::to(topic) });
+    producer.send(&Message { value: Some(sent.to_string().as_bytes()), partition: 1, tag: sent, ..Message::to(topic) });
     producer.finish();
+
     let records = Broker::shared().read(topic);
-    let texts: HashSet<String> = records.iter().map(Record::text).collect();
-    assert_eq!((records.len() as u64, texts.len() as u64), (sent + 1, sent + 1));
-    assert!(records.iter().any(|record| record.partition == 1 && record.text() == "explicit"), "{records:?}");
+    let mut partition_of: HashMap<Vec<u8>, i32> = HashMap::new();
+    let mut seen = BTreeSet::new();
+    for partition in 0..2 {
+        let mut last = None;
+        for record in records.iter().filter(|record| record.partition == partition) {
+            let number: u64 = record.text().parse().expect("a number");
+            assert!(last < Some(number), "in order: {record:?} after {last:?}");
+            last = Some(number);
+            assert!(seen.insert(number), "once: {record:?}");
+        }
+    }
+    assert_eq!(seen, (0..=sent).collect());
+    let mut by_number: Vec<&Record> = records.iter().filter(|record| record.key.is_some()).collect();
+    by_number.sort_by_key(|record| record.text().parse::<u64>().expect("a number"));
+    for record in by_number {
+        let before = partition_of.insert(record.key.clone().expect("a key"), record.partition);
+        assert!(before <= Some(record.partition), "a key moves once, to the new partition: {record:?}");
+    }
 }
 
 // A broker that dies
