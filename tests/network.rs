@@ -44,7 +44,7 @@ fn cluster() -> MutexGuard<'static, Cluster> {
         // The test before failed, and did not come to the end of its fault.
         let guard = poisoned.into_inner();
         let all = [0, 1, 2];
-        all.map(|broker| signal(guard.brokers[broker].pid(), libc::SIGCONT));
+        all.iter().for_each(|broker| signal(guard.brokers[*broker].pid(), libc::SIGCONT));
         guard.restart(&all);
         cluster.clear_poison();
         guard
