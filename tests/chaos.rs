@@ -209,6 +209,7 @@ fn nothing_is_lost_doubled_or_reordered() {
     let mut nemesis = Nemesis::new(seed, longest, TOPIC, PARTITIONS as usize);
     let mut past = Vec::new();
     let end = Instant::now() + Duration::from_secs(seconds);
+    std::thread::sleep(Duration::from_secs(seconds / 20)); // calm, to compare the rest with
     while Instant::now() < end {
         nemesis.rest();
         past.push(nemesis.strike(&cluster));

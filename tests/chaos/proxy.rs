@@ -2,7 +2,8 @@
 //!
 //! Kafka's answers have no checksum: where a byte of an offset or of an error code is flipped, nobody can know. So answers
 //! are changed only where the protocol has a check: their size and their correlation id. A byte of a record batch may be
-//! flipped, for the batch has a CRC.
+//! flipped, for the batch has a CRC. Where an answer has no possible size, librdkafka fails the produce requests of that
+//! connection (_BAD_MSG) with their fate unknown, and does not send them again: so such faults make FAILED events.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};

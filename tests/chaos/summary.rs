@@ -31,7 +31,10 @@ impl fmt::Display for Summary<'_> {
         writeln!(f, "most memory of the program: {:.1} MiB", ledger.memory_kib as f64 / 1024.0)?;
         let worst = recoveries.iter().max().copied().unwrap_or(0);
         writeln!(f, "{} faults, of {} kinds; worst recovery {worst} ms", self.past.len(), self.by_kind(&[]).len())?;
-        writeln!(f, "| fault | times | most ms from its end until all that was accepted before is delivered |")?;
+        writeln!(
+            f,
+            "| fault | times | most ms from its end, others following, until all accepted before is delivered |"
+        )?;
         writeln!(f, "| --- | --- | --- |")?;
         for (name, (count, worst)) in self.by_kind(&recoveries) {
             writeln!(f, "| {name} | {count} | {worst} |")?;
