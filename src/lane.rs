@@ -257,3 +257,173 @@ pub fn pause(backoff: Duration, failures: u32) -> Duration {
     let factor = 1u32 << failures.saturating_sub(1).min(16);
     backoff.max(MIN_BACKOFF).saturating_mul(factor).min(MAX_BACKOFF.max(backoff))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limits::Place;
+    use crate::message::{Draft, Message, PARTITION_ANY};
+
+    const NO_BACKOFF: Duration = Duration::ZERO;
+    const ALL: Window = Window { messages: usize::MAX, bytes: u64::MAX };
+
+    fn parcel(sequence: u64, partition: i32) -> Parcel {
+        let draft = Draft { topic: c"t", value: Some(b"value"), partition, ..Draft::default() };
+        let message = Message::copy(&draft, Place::Buffer, 0, 0).expect("memory");
+        Parcel { message, sequence, lane: 0, delivery: None, attempts: 0 }
+    }
+
+    /// With as many due messages.
+    fn lane(count: u64) -> Lane {
+        let mut lane = Lane::new(0, 0);
+        (0..count).for_each(|sequence| lane.push(parcel(sequence, PARTITION_ANY), true));
+        lane
+    }
+
+    fn size() -> u64 {
+        parcel(0, 0).message.wire_len()
+    }
+
+    fn numbers(parcels: &[Parcel]) -> Vec<u64> {
+        parcels.iter().map(|parcel| parcel.sequence).collect()
+    }
+
+    /// The whole window comes back with this error.
+    fn refuse(lane: &mut Lane, window: Vec<Parcel>, error: i32, max_retries: Option<u32>, now: Instant) -> Outcome {
+        window.into_iter().rev().for_each(|parcel| lane.give_back(parcel, Verdict { error, ..Verdict::default() }));
+        lane.finish(max_retries, NO_BACKOFF, now).expect("something came back")
+    }
+
+    #[test]
+    fn a_pause_doubles_between_its_bounds() {
+        let second = Duration::from_secs(1);
+        assert_eq!([0, 1, 2, 3, 4].map(|failures| pause(second, failures).as_secs()), [1, 1, 2, 4, 8]);
+        assert_eq!([6, 7, 17, 18, u32::MAX].map(|failures| pause(second, failures).as_secs()), [32, 60, 60, 60, 60]);
+        assert_eq!(pause(NO_BACKOFF, 1), MIN_BACKOFF);
+        assert_eq!(pause(NO_BACKOFF, 2), 2 * MIN_BACKOFF);
+        assert_eq!(pause(90 * second, 5), 90 * second, "never less than was asked for");
+    }
+
+    #[test]
+    fn a_window_is_full_by_messages_or_bytes_and_never_empty() {
+        let now = Instant::now();
+        let window = |messages, bytes| lane(5).window(Window { messages, bytes }, now).len();
+        assert_eq!(window(3, u64::MAX), 3);
+        assert_eq!(window(99, u64::MAX), 5);
+        assert_eq!((window(99, 2 * size()), window(99, 3 * size() - 1)), (2, 2));
+        assert_eq!(window(99, 1), 1, "one that is too large goes alone");
+    }
+
+    #[test]
+    fn only_what_is_due_goes_and_one_window_at_a_time() {
+        let (mut lane, now) = (lane(2), Instant::now());
+        lane.push(parcel(2, PARTITION_ANY), false);
+        assert_eq!((lane.due(), lane.idle(), lane.is_ready(now)), (2, 1, true));
+        let window = lane.window(ALL, now);
+        assert_eq!((numbers(&window), lane.due(), lane.in_flight()), (vec![0, 1], 0, 2));
+        assert_eq!(lane.release(7), 1);
+        assert!(!lane.is_ready(now) && !lane.is_idle() && lane.ready_at().is_none(), "a window is on its way");
+        window.iter().for_each(|_| lane.settled());
+        assert!(lane.finish(None, NO_BACKOFF, now).is_none());
+        assert!(lane.is_ready(now));
+        let window = lane.window(ALL, now);
+        assert_eq!((numbers(&window), window[0].delivery, window[0].attempts), (vec![2], Some(7), 1));
+        lane.settled();
+        assert!(lane.is_idle());
+    }
+
+    #[test]
+    fn what_was_not_handed_over_goes_first_in_the_next_window() {
+        let (mut lane, now) = (lane(4), Instant::now());
+        let mut window = lane.window(Window { messages: 3, ..ALL }, now);
+        lane.take_back(window.split_off(1));
+        assert_eq!((lane.in_flight(), lane.due()), (1, 3));
+        lane.settled();
+        assert!(lane.finish(None, NO_BACKOFF, now).is_none());
+        let window = lane.window(ALL, now);
+        assert_eq!((numbers(&window), window[0].attempts), (vec![1, 2, 3], 1), "the attempt is not counted");
+    }
+
+    #[test]
+    fn what_passes_is_sent_again_in_order_after_a_pause() {
+        let (mut lane, now) = (lane(3), Instant::now());
+        for failures in 1..=3 {
+            let start = lane.ready_at().unwrap_or(now);
+            let window = lane.window(ALL, start);
+            assert_eq!((numbers(&window), window[0].attempts), (vec![0, 1, 2], failures));
+            let outcome = refuse(&mut lane, window, code::TRANSPORT, None, start);
+            assert_eq!((outcome.again, outcome.failed.len(), outcome.rerouted.len()), (3, 0, 0));
+            assert_eq!((outcome.pause, lane.failures()), (pause(NO_BACKOFF, failures), failures));
+            assert_eq!(outcome.reason.map(|reason| reason.error), Some(code::TRANSPORT));
+            assert_eq!(lane.ready_at(), Some(start + outcome.pause));
+            assert!(!lane.is_ready(start) && lane.is_ready(start + outcome.pause) && lane.due() == 3);
+        }
+    }
+
+    #[test]
+    fn retries_end_at_their_number() {
+        let (mut lane, now) = (lane(2), Instant::now());
+        let window = lane.window(ALL, now);
+        let outcome = refuse(&mut lane, window, code::TRANSPORT, Some(1), now);
+        assert_eq!((outcome.again, outcome.failed.len()), (2, 0), "one retry is left");
+        let window = lane.window(ALL, now);
+        let outcome = refuse(&mut lane, window, code::TRANSPORT, Some(1), now);
+        assert_eq!((outcome.again, outcome.failed.len(), lane.failures()), (0, 2, 0), "and those after start anew");
+        assert_eq!(outcome.failed[0].1.error, code::TRANSPORT);
+    }
+
+    #[test]
+    fn a_refused_window_is_halved_until_one_is_alone_and_grows_again() {
+        let (mut lane, now) = (lane(4), Instant::now());
+        for (size, failed) in [(4, 0), (2, 0), (1, 1)] {
+            let window = lane.window(ALL, now);
+            assert_eq!(window.len(), size);
+            let outcome = refuse(&mut lane, window, code::INVALID_RECORD, None, now);
+            assert_eq!((outcome.failed.len(), outcome.again), (failed, size - failed));
+            assert!(outcome.pause.is_zero(), "there is nothing to wait for");
+        }
+        for size in [1, 2] {
+            let window = lane.window(ALL, now);
+            assert_eq!(window.len(), size);
+            window.iter().for_each(|_| lane.settled());
+            assert!(lane.finish(None, NO_BACKOFF, now).is_none());
+        }
+    }
+
+    #[test]
+    fn a_window_too_large_for_the_topic_is_halved_in_bytes_and_stays_so() {
+        let (mut lane, now) = (lane(4), Instant::now());
+        let window = lane.window(ALL, now);
+        assert_eq!(refuse(&mut lane, window, code::MSG_SIZE_TOO_LARGE, None, now).again, 4);
+        for left in [2, 0] {
+            assert_eq!(lane.window(ALL, now).len(), 2);
+            (0..2).for_each(|_| lane.settled());
+            assert!(lane.finish(None, NO_BACKOFF, now).is_none());
+            assert_eq!(lane.due(), left);
+        }
+    }
+
+    #[test]
+    fn a_partition_that_is_gone_sends_away_those_it_was_not_chosen_for() {
+        let (mut lane, now) = (lane(1), Instant::now());
+        lane.push(parcel(1, 0), true);
+        let window = lane.window(ALL, now);
+        let outcome = refuse(&mut lane, window, code::UNKNOWN_PARTITION, None, now);
+        assert_eq!(numbers(&outcome.rerouted), [0]);
+        assert_eq!(outcome.failed.iter().map(|(parcel, _)| parcel.sequence).collect::<Vec<_>>(), [1]);
+        assert_eq!((outcome.again, lane.due()), (0, 0));
+    }
+
+    #[test]
+    fn what_is_taken_out_is_counted_no_more() {
+        let mut lane = lane(2);
+        lane.push(parcel(2, PARTITION_ANY), false);
+        let popped = std::iter::from_fn(|| lane.pop()).map(|(parcel, due)| (parcel.sequence, due)).collect::<Vec<_>>();
+        assert_eq!((popped, lane.due()), (vec![(0, true), (1, true), (2, false)], 0));
+        lane.push(parcel(3, PARTITION_ANY), true);
+        lane.postpone(NO_BACKOFF, Instant::now());
+        assert_eq!((lane.clear().len(), lane.due(), lane.ready_at()), (1, 0, None));
+        lane.push(parcel(4, PARTITION_ANY), true);
+        assert!(lane.is_ready(Instant::now()), "a pause was of what is gone");
+    }
+}
