@@ -52,12 +52,18 @@ impl Broker {
     }
 
     pub fn start(properties: &[&str]) -> Broker {
+        Broker::start_version("", properties)
+    }
+
+    /// Of Kafka's version, such as 3.9.1; none: that of tests/kafka/pom.xml.
+    pub fn start_version(version: &str, properties: &[&str]) -> Broker {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let name = format!("broker-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         let directory = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
         let guard = Command::new(SCRIPT).arg("guard").arg(&directory).stdin(Stdio::piped()).spawn().expect("bash");
         let mut broker = Broker { directory, bootstrap: String::new(), guard: Mutex::new(Some(guard)) };
-        let said = String::from_utf8(broker.run("start", properties)).expect("UTF-8");
+        let mut start = broker.command("start", properties);
+        let said = String::from_utf8(output_of("start", start.env("KAFKA_VERSION", version))).expect("UTF-8");
         broker.bootstrap = said.trim().strip_prefix("bootstrap=").expect("the address").to_owned();
         broker
     }
@@ -95,22 +101,16 @@ impl Broker {
         String::from_utf8(self.run("tool", arguments)).expect("UTF-8")
     }
 
+    /// Changes the configuration of a broker, a topic or a user: `a=1,b=2`.
+    pub fn configure(&self, kind: &str, name: &str, properties: &str) {
+        let what = ["--entity-type", kind, "--entity-name", name];
+        let change = ["kafka.admin.ConfigCommand", "--alter", "--add-config", properties];
+        self.run("tool", &[&change[..], &what].concat());
+    }
+
     /// A user for SASL SCRAM.
     pub fn add_user(&self, name: &str, password: &str) {
-        let config = format!("SCRAM-SHA-256=[password={password}]");
-        self.run(
-            "tool",
-            &[
-                "kafka.admin.ConfigCommand",
-                "--alter",
-                "--add-config",
-                &config,
-                "--entity-type",
-                "users",
-                "--entity-name",
-                name,
-            ],
-        );
+        self.configure("users", name, &format!("SCRAM-SHA-256=[password={password}]"));
     }
 
     /// Partition by partition, where the next message would go.
@@ -199,10 +199,7 @@ impl Broker {
     }
 
     fn run<S: AsRef<OsStr>>(&self, name: &str, arguments: &[S]) -> Vec<u8> {
-        let output = self.command(name, arguments).stdin(Stdio::null()).output().expect("bash");
-        let complaint = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "`kafka {name}` failed, {}:\n{complaint}", output.status);
-        output.stdout
+        output_of(name, &mut self.command(name, arguments))
     }
 
     pub fn end(&self) {
@@ -218,6 +215,13 @@ impl Drop for Broker {
     fn drop(&mut self) {
         self.end();
     }
+}
+
+fn output_of(name: &str, command: &mut Command) -> Vec<u8> {
+    let output = command.stdin(Stdio::null()).output().expect("bash");
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "`kafka {name}` failed, {}:\n{complaint}", output.status);
+    output.stdout
 }
 
 /// A message as it lies in the broker's log.

@@ -26,8 +26,9 @@ pub const DROPPED: u32 = ap_event_type::AP_EVENT_DROPPED as u32;
 pub const STALLED: u32 = ap_event_type::AP_EVENT_STALLED as u32;
 pub const ERROR: u32 = ap_event_type::AP_EVENT_ERROR as u32;
 pub const LOG: u32 = ap_event_type::AP_EVENT_LOG as u32;
+pub const STATS: u32 = ap_event_type::AP_EVENT_STATS as u32;
 pub const SETTLED: u32 = DELIVERED | FAILED | DROPPED;
-const RECORDED: u32 = SETTLED | DELIVERY_STARTED | DELIVERY_FINISHED | RETRY | STALLED | ERROR | LOG;
+const RECORDED: u32 = SETTLED | DELIVERY_STARTED | DELIVERY_FINISHED | RETRY | STALLED | ERROR | LOG | STATS;
 
 pub const NOT_PERSISTED: i32 = ap_persistence::AP_PERSISTENCE_NO as i32;
 pub const POSSIBLY_PERSISTED: i32 = ap_persistence::AP_PERSISTENCE_POSSIBLY as i32;
@@ -73,24 +74,18 @@ unsafe impl Sync for Producer {}
 
 impl Producer {
     pub fn new(bootstrap: &str, properties: &[(&str, &str)]) -> Producer {
+        Producer::try_new(bootstrap, properties).unwrap_or_else(|refusal| panic!("{refusal}"))
+    }
+
+    /// Or what the library says against it.
+    pub fn try_new(bootstrap: &str, properties: &[(&str, &str)]) -> Result<Producer, String> {
         let recorder = Arc::new(Recorder::default());
         let config = ap_config_new();
-        let mut error = [0; 512];
         // SAFETY: every pointer lives for its call; the recorder for as long as the library holds it.
         unsafe {
-            for (key, value) in [("bootstrap.servers", bootstrap)].iter().chain(properties) {
-                let (name, text) = (CString::new(*key).unwrap(), CString::new(*value).unwrap());
-                let status = ap_config_set(config, name.as_ptr(), text.as_ptr(), error.as_mut_ptr(), error.len());
-                assert_eq!(status, OK, "{key}={value}: {}", text_at(error.as_ptr()));
-            }
-            let user_data = Arc::into_raw(recorder.clone()).cast_mut().cast();
-            let status = ap_config_set_event_callback(config, RECORDED, Some(record), user_data, Some(release));
-            assert_eq!(status, OK);
-            let mut raw = ptr::null_mut();
-            let status = ap_new(config, &mut raw, error.as_mut_ptr(), error.len());
-            assert_eq!(status, OK, "{}", text_at(error.as_ptr()));
+            let raw = make(config, &recorder, [("bootstrap.servers", bootstrap)].iter().chain(properties));
             ap_config_free(config);
-            Producer { raw, recorder }
+            Ok(Producer { raw: raw?, recorder })
         }
     }
 
@@ -275,6 +270,7 @@ impl fmt::Debug for Event {
             (STALLED, "STALLED"),
             (ERROR, "ERROR"),
             (LOG, "LOG"),
+            (STATS, "STATS"),
         ];
         let name = names.iter().find(|(kind, _)| *kind == self.kind).map_or("?", |(_, name)| name);
         write!(f, "{name} \"{}\", tag {}, {:?}/", self.text, self.tag, self.topic)?;
@@ -320,6 +316,32 @@ impl Recorder {
         let mut last: Vec<&Event> = events.iter().rev().filter(|event| event.kind != DELIVERED).take(20).collect();
         last.reverse();
         format!("{} events, of the last: {last:#?}", events.len())
+    }
+}
+
+/// # Safety
+/// `config` is a configuration.
+unsafe fn make<'a>(
+    config: *mut ap_config_t,
+    recorder: &Arc<Recorder>,
+    properties: impl Iterator<Item = &'a (&'a str, &'a str)>,
+) -> Result<*mut ap_producer_t, String> {
+    let mut error = [0; 512];
+    // SAFETY: every pointer lives for its call; the recorder for as long as the library holds it.
+    unsafe {
+        for (key, value) in properties {
+            let (name, text) = (CString::new(*key).unwrap(), CString::new(*value).unwrap());
+            if ap_config_set(config, name.as_ptr(), text.as_ptr(), error.as_mut_ptr(), error.len()) != OK {
+                return Err(text_at(error.as_ptr()));
+            }
+        }
+        let user_data = Arc::into_raw(recorder.clone()).cast_mut().cast();
+        assert_eq!(ap_config_set_event_callback(config, RECORDED, Some(record), user_data, Some(release)), OK);
+        let mut raw = ptr::null_mut();
+        match ap_new(config, &mut raw, error.as_mut_ptr(), error.len()) {
+            OK => Ok(raw),
+            _ => Err(text_at(error.as_ptr())),
+        }
     }
 }
 
