@@ -135,7 +135,7 @@ fn cases() -> Vec<Case> {
 }
 
 #[test]
-fn r06_r07_r08_every_error_code() {
+fn r06_r07_r08_r09_r10_every_error_code() {
     let cases = Mutex::new(cases().into_iter());
     let failures = Mutex::new(Vec::new());
     thread::scope(|scope| {
