@@ -10,8 +10,24 @@ use std::thread::JoinHandle;
 /// Sends one byte on a socket; neither a full nor a closed one matters, and no signal is raised.
 pub fn send_byte(socket: BorrowedFd<'_>) {
     let byte = 1u8;
+    let flags = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
     // SAFETY: one readable byte, a descriptor that is open for the call.
-    unsafe { libc::send(socket.as_raw_fd(), (&raw const byte).cast(), 1, libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL) };
+    uncancelled(|| unsafe { libc::send(socket.as_raw_fd(), (&raw const byte).cast(), 1, flags) });
+}
+
+/// Runs `body` so that a cancellation of this thread (pthread_cancel) waits for its end: it would unwind through frames
+/// that hold locks, and a foreign unwinding that meets a catch_unwind ends the process.
+pub fn uncancelled<T>(body: impl FnOnce() -> T) -> T {
+    const DISABLE: libc::c_int = 1; // PTHREAD_CANCEL_DISABLE, the same in glibc and musl.
+    unsafe extern "C" {
+        fn pthread_setcancelstate(state: libc::c_int, before: *mut libc::c_int) -> libc::c_int;
+    }
+    let mut before = 0;
+    // SAFETY: plain calls about this thread; a panic in `body` is caught by it or leaves the state disabled.
+    unsafe { pthread_setcancelstate(DISABLE, &raw mut before) };
+    let result = body();
+    unsafe { pthread_setcancelstate(before, std::ptr::null_mut()) };
+    result
 }
 
 /// Starts a thread that no signal is ever delivered to: signals are the program's.

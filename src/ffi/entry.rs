@@ -6,7 +6,7 @@ use std::ptr;
 use crate::error::{Error, Result};
 use crate::event::Event;
 
-use super::guard::guard_count;
+use super::guard::{guard_count, guard_waiting};
 use super::input;
 use super::packed;
 use super::producer::{ap_producer_t, pin};
@@ -82,7 +82,7 @@ pub unsafe extern "C" fn ap_poll_events(
     event_size: usize,
     max_events: usize,
 ) -> i64 {
-    guard_count(|| {
+    let body = || {
         let producer = pin(producer)?;
         if events.is_null() || max_events == 0 {
             return Err(Error::invalid("events is NULL or max_events is 0; room for 1 at least is needed"));
@@ -99,7 +99,8 @@ pub unsafe extern "C" fn ap_poll_events(
                 place = place.add(event_size);
             }
         })
-    })
+    };
+    guard_waiting(|| guard_count(body))
 }
 
 /// The text of an event: one line for a person.

@@ -4,6 +4,7 @@ use std::ffi::c_char;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::error::{Error, Status};
+use crate::sys;
 
 use super::input;
 use super::status::ap_status_t;
@@ -11,6 +12,11 @@ use super::status::ap_status_t;
 /// Runs the body of an exported function; a panic in it is a defect and answers `fallback`.
 pub(super) fn guard<T>(fallback: fn() -> T, body: impl FnOnce() -> T) -> T {
     catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|_| fallback())
+}
+
+/// As the guards below for functions that wait: the thread is not cancelled inside.
+pub(super) fn guard_waiting<T>(body: impl FnOnce() -> T) -> T {
+    sys::uncancelled(body)
 }
 
 /// For functions that answer a status.
@@ -25,7 +31,8 @@ pub(super) fn guard_text(
     errbuf_len: usize,
     body: impl FnOnce() -> Result<(), Error>,
 ) -> ap_status_t {
-    let outcome = catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|_| Err(Status::Internal.into()));
+    let caught = sys::uncancelled(|| catch_unwind(AssertUnwindSafe(body)));
+    let outcome = caught.unwrap_or_else(|_| Err(Status::Internal.into()));
     let (status, text) = match &outcome {
         Ok(()) => (Status::Ok, ""),
         Err(error) => (error.status, &*error.text),

@@ -8,7 +8,7 @@ use crate::producer::Producer;
 use crate::sys;
 
 use super::config::{self, ap_config_t};
-use super::guard::{guard, guard_count, guard_status, guard_text};
+use super::guard::{guard, guard_count, guard_status, guard_text, guard_waiting};
 use super::handle::{Handle, PRODUCERS, Pin};
 use super::input;
 use super::status::ap_status_t;
@@ -90,10 +90,11 @@ pub extern "C" fn ap_deliver(producer: *mut ap_producer_t) -> ap_status_t {
 /// Since:     0.1.0
 #[unsafe(no_mangle)]
 pub extern "C" fn ap_flush(producer: *mut ap_producer_t, timeout_ms: i64) -> ap_status_t {
-    guard_status(|| {
+    let body = || {
         let producer = pin(producer)?;
         producer.flush(input::timeout(timeout_ms)?)
-    })
+    };
+    guard_waiting(|| guard_status(body))
 }
 
 /// Drops every message that has not been handed to Kafka yet; each is handed back in a DROPPED event.
@@ -109,7 +110,7 @@ pub extern "C" fn ap_flush(producer: *mut ap_producer_t, timeout_ms: i64) -> ap_
 /// Since:     0.1.0
 #[unsafe(no_mangle)]
 pub extern "C" fn ap_clear(producer: *mut ap_producer_t) -> i64 {
-    guard_count(|| pin(producer)?.clear())
+    guard_waiting(|| guard_count(|| pin(producer)?.clear()))
 }
 
 /// Poll mode: runs the callback for events that wait, on the calling thread, and answers how many it ran for.
@@ -131,13 +132,14 @@ pub extern "C" fn ap_clear(producer: *mut ap_producer_t) -> i64 {
 /// Since:     0.1.0
 #[unsafe(no_mangle)]
 pub extern "C" fn ap_poll(producer: *mut ap_producer_t, timeout_ms: i64, max_events: usize) -> i64 {
-    guard_count(|| {
+    let body = || {
         let producer = pin(producer)?;
         if max_events == 0 {
             return Err(Error::invalid("max_events is 0; at least 1 is needed"));
         }
         producer.poll(input::timeout(timeout_ms)?, max_events)
-    })
+    };
+    guard_waiting(|| guard_count(body))
 }
 
 /// Poll mode: a file descriptor that is readable while events wait, for select, poll, epoll or an event loop.
@@ -194,10 +196,11 @@ pub extern "C" fn ap_wake(producer: *mut ap_producer_t) -> ap_status_t {
 /// Since:     0.1.0
 #[unsafe(no_mangle)]
 pub extern "C" fn ap_shutdown(producer: *mut ap_producer_t, timeout_ms: i64) -> ap_status_t {
-    guard_status(|| {
+    let body = || {
         let producer = pin(producer)?;
         producer.shutdown(input::timeout(timeout_ms)?)
-    })
+    };
+    guard_waiting(|| guard_status(body))
 }
 
 /// Frees a producer. Where ap_shutdown() was not called, it shuts down with a timeout of 0 first.
@@ -210,18 +213,16 @@ pub extern "C" fn ap_shutdown(producer: *mut ap_producer_t, timeout_ms: i64) -> 
 /// Since:     0.1.0
 #[unsafe(no_mangle)]
 pub extern "C" fn ap_free(producer: *mut ap_producer_t) {
-    guard(
-        || (),
-        || {
-            let handle = Handle::from_pointer(producer);
-            if observer::is_observing() {
-                // The callback cannot wait for itself: the rest happens on a thread that can.
-                drop(sys::spawn("ap-free", move || release(handle)));
-            } else {
-                release(handle);
-            }
-        },
-    )
+    let body = || {
+        let handle = Handle::from_pointer(producer);
+        if observer::is_observing() {
+            // The callback cannot wait for itself: the rest happens on a thread that can.
+            drop(sys::spawn("ap-free", move || release(handle)));
+        } else {
+            release(handle);
+        }
+    };
+    guard_waiting(|| guard(|| (), body))
 }
 
 /// Takes a producer out of the registry, once no call is inside it, and ends it.
