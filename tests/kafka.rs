@@ -717,7 +717,7 @@ fn what_a_dead_broker_misses_is_delivered_when_it_is_back() {
 // Fork
 
 #[test]
-fn forked_children_go_on_with_the_producer_they_inherit() {
+fn r51_forked_children_go_on_with_the_producer_they_inherit() {
     const CHILDREN: usize = 100;
     let topic = topic("fork", 3);
     let output = Command::new(program::compile("tests/kafka/fork.c"))

@@ -3,11 +3,14 @@
  * parent keeps its messages. With test.mock.num.brokers each process has a cluster of its own, so that a child sees
  * whether its messages, and only its own, are delivered.
  */
+#define _DEFAULT_SOURCE /* MAP_ANONYMOUS */
 #include "check.h"
 
+#include <sys/mman.h>
 #include <sys/wait.h>
 
-enum { FORKS = 100, AT_ONCE = 4, CHILD_MESSAGES = 20, MAKERS = 3, MOST = 1 << 20 };
+enum { FORKS = 100, AT_ONCE = 4, STORM_FORKS = 10000, STORM_AT_ONCE = 8, WORKERS = 8 };
+enum { CHILD_MESSAGES = 20, MAKERS = 3, MOST = 1 << 20 };
 
 /* What the hook has seen, of the tags first to first + MOST - 1; each process has its own after the fork. */
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
@@ -118,7 +121,7 @@ static void *produce_always(void *producer) {
     return NULL;
 }
 
-static void children_work_on_under_load(void) {
+static void r51_children_work_on_under_load(void) {
     pthread_t makers[MAKERS];
     ap_producer_t *producer = mock();
     atomic_store(&stop, false);
@@ -140,7 +143,7 @@ static void children_work_on_under_load(void) {
 /* ---- One fork at a time ------------------------------------------------------------------------------------------ */
 
 /* Before the first message there is no thread and no client; parent and child both start their own. */
-static void a_producer_may_be_made_before_the_fork(void) {
+static void r51_a_producer_may_be_made_before_the_fork(void) {
     ap_producer_t *producer = mock();
     pid_t pids[3];
     for (uint64_t i = 0; i < 3; i++) pids[i] = fork_child(be_a_child, producer, i);
@@ -152,7 +155,7 @@ static void a_producer_may_be_made_before_the_fork(void) {
 }
 
 /* Messages that wait in the parent at the fork are the parent's alone. */
-static void waiting_messages_stay_with_the_parent(void) {
+static void r51_waiting_messages_stay_with_the_parent(void) {
     start_counting(0);
     ap_producer_t *producer = producer_calling(count_delivered, NULL, SETTLED, MOCK, NULL);
     produce_tags(producer, 0, 100);
@@ -197,7 +200,7 @@ static void call_the_rest(ap_producer_t *producer, uint64_t number) {
 }
 
 /* The child may end in any way it likes, and the parent does not notice. */
-static void children_may_do_anything_first(void) {
+static void r51_children_may_do_anything_first(void) {
     void (*const lives[])(ap_producer_t *, uint64_t) = {leave, free_at_once, shut_down_at_once, call_the_rest};
     ap_producer_t *producer = mock();
     uint64_t produced = 0;
@@ -278,7 +281,7 @@ static void churn_once(ap_producer_t *producer, uint64_t number) {
     check_settled_once(0);
 }
 
-static void children_of_a_busy_parent_never_hang(void) {
+static void r52_children_of_a_busy_parent_never_hang(void) {
     pthread_t threads[MAKERS];
     ap_producer_t *producer = mock();
     produce_tags(producer, 0, 10);
@@ -289,6 +292,169 @@ static void children_of_a_busy_parent_never_hang(void) {
     for (int i = 0; i < MAKERS; i++) join(threads[i]);
     finish(producer);
     check_settled_once(10);
+}
+
+/* ---- A preforking server ----------------------------------------------------------------------------------------- */
+
+/* A worker of Unicorn's kind: it serves with what it inherited, and ends as its number says. */
+static void be_a_worker(ap_producer_t *producer, uint64_t number) {
+    enum { REQUESTS = 5 };
+    watchdog(60);
+    start_counting(child_tag(number));
+    for (uint64_t i = 0; i < REQUESTS; i++) {
+        produce_tags(producer, first + i * CHILD_MESSAGES, CHILD_MESSAGES);
+        if (i % 2 == 0) CHECK_STATUS(ap_deliver(producer), AP_OK);
+    }
+    if (number / 2 % 2 == 0) {
+        CHECK_STATUS(ap_shutdown(producer, scaled(PATIENCE_MS)), AP_OK);
+    } else {
+        CHECK_STATUS(ap_flush(producer, scaled(PATIENCE_MS)), AP_OK);
+        WAIT_UNTIL(delivered_count() == REQUESTS * CHILD_MESSAGES);
+    }
+    if (number / 4 % 2 == 0) ap_free(producer);
+    check_settled_once(REQUESTS * CHILD_MESSAGES);
+}
+
+/* The master has used the producer before, uses it meanwhile and afterwards, and starts new workers for those that end. */
+static void r51_workers_of_a_preforking_server(void) {
+    enum { GENERATIONS = 3 };
+    pid_t pids[WORKERS];
+    uint64_t produced = 0;
+    ap_producer_t *producer = mock();
+    produce_tags(producer, 0, 50);
+    CHECK_STATUS(ap_flush(producer, scaled(PATIENCE_MS)), AP_OK);
+    produced += 50;
+    for (uint64_t generation = 0; generation < GENERATIONS; generation++) {
+        for (uint64_t i = 0; i < WORKERS; i++) {
+            produce_tags(producer, produced, 7); /* some of them wait here at the fork */
+            produced += 7;
+            pids[i] = fork_child(be_a_worker, producer, generation * WORKERS + i);
+        }
+        CHECK_STATUS(ap_flush(producer, scaled(PATIENCE_MS)), AP_OK);
+        for (int i = 0; i < WORKERS; i++) check_child(pids[i]);
+    }
+    finish(producer);
+    check_settled_once(produced);
+}
+
+/* ---- Ten thousand forks ------------------------------------------------------------------------------------------ */
+
+/* What the threads of the parent hold locks of. They pause often: the forks need the processor too. */
+static ap_producer_t *called_back, *polled;
+
+/* In memory that parent and children share: the longest any child took for its calls. */
+static _Atomic int64_t *longest_us;
+
+static int64_t now_us(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+static void count_nothing(const ap_event_t *event, void *user_data) {
+    (void)event, (void)user_data;
+}
+
+static void *produce_and_clear(void *unused) {
+    (void)unused;
+    for (uint64_t i = 1; !atomic_load(&stop); i++) {
+        (void)produce_tag(called_back, i);
+        (void)produce_tag(polled, i);
+        if (i % 16 == 0) (void)ap_clear(called_back), (void)ap_clear(polled), nap(1);
+    }
+    return NULL;
+}
+
+static void *deliver_and_flush(void *unused) {
+    (void)unused;
+    for (; !atomic_load(&stop); nap(1)) {
+        (void)ap_deliver(called_back);
+        (void)ap_flush(called_back, 1);
+        (void)ap_wake(polled);
+    }
+    return NULL;
+}
+
+static void *poll_and_count(void *unused) {
+    (void)unused;
+    for (; !atomic_load(&stop); nap(1)) {
+        (void)ap_poll(polled, 1, 100);
+        (void)stats_of(called_back);
+        (void)stats_of(polled);
+    }
+    return NULL;
+}
+
+static void *make_and_free(void *unused) {
+    (void)unused;
+    for (; !atomic_load(&stop); nap(5)) {
+        ap_config_t *config = config_with(NO_BROKER, NULL);
+        ap_producer_t *producer = producer_from(config);
+        (void)produce_tag(producer, 1);
+        ap_free(producer);
+        ap_config_free(config);
+    }
+    return NULL;
+}
+
+/* One quick call of the inherited producers, each kind in turn; some children call nothing at all. */
+static void call_quickly(uint64_t number) {
+    ap_producer_t *producer = number / 10 % 2 == 0 ? called_back : polled;
+    switch (number % 10) {
+    case 0: break;
+    case 1: CHECK_STATUS(produce_tag(producer, 1), AP_OK); break;
+    case 2: CHECK_STATUS(ap_deliver(producer), AP_OK); break;
+    case 3: CHECK_STATUS(ap_flush(producer, -1), AP_OK); break;
+    case 4: CHECK_EQ(ap_clear(producer), 0); break;
+    case 5: CHECK_EQ(stats_of(producer).accepted, 0); break;
+    case 6: CHECK_STATUS(ap_wake(producer), AP_OK); break;
+    case 7: CHECK_EQ(ap_poll(polled, 0, 100), 0); break;
+    case 8: CHECK_STATUS(ap_shutdown(producer, -1), AP_OK); break;
+    default: ap_free(producer); break;
+    }
+}
+
+static void be_quick(ap_producer_t *unused, uint64_t number) {
+    (void)unused;
+    watchdog(30);
+    mutex = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
+    int64_t begin = now_us();
+    call_quickly(number);
+    int64_t took = now_us() - begin, longest = atomic_load(longest_us);
+    while (took > longest && !atomic_compare_exchange_weak(longest_us, &longest, took)) continue;
+}
+
+/* Small, so that few pages have to be copied after each fork. */
+static ap_producer_t *storm_producer(const char *event_mode) {
+    return producer_calling(count_nothing, NULL, SETTLED, NO_BROKER, "event_mode", event_mode, "max_queue_size", "16",
+                            "max_buffer_size", "16", NULL);
+}
+
+static void r52_ten_thousand_forks_under_contention(void) {
+    static void *(*const bodies[])(void *) = {produce_and_clear, produce_and_clear, deliver_and_flush, poll_and_count,
+                                              make_and_free};
+    enum { BODIES = sizeof bodies / sizeof *bodies };
+    pthread_t threads[BODIES];
+    start_counting(0);
+    longest_us = mmap(NULL, sizeof *longest_us, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    CHECK(longest_us != MAP_FAILED);
+    called_back = storm_producer("callback");
+    polled = storm_producer("poll");
+    atomic_store(&stop, false);
+    for (int i = 0; i < BODIES; i++) threads[i] = start(bodies[i], NULL);
+    int64_t begin = now_ms();
+    for (uint64_t i = 0; i < STORM_FORKS; i += STORM_AT_ONCE) {
+        pid_t pids[STORM_AT_ONCE];
+        for (uint64_t j = 0; j < STORM_AT_ONCE; j++) pids[j] = fork_child(be_quick, NULL, i + j);
+        for (int j = 0; j < STORM_AT_ONCE; j++) check_child(pids[j]);
+    }
+    printf("  %d forks in %" PRId64 " ms; the slowest child's call took %" PRId64 " us\n", STORM_FORKS, now_ms() - begin,
+           atomic_load(longest_us));
+    atomic_store(&stop, true);
+    for (int i = 0; i < BODIES; i++) join(threads[i]);
+    ap_free(called_back);
+    ap_free(polled);
+    munmap((void *)longest_us, sizeof *longest_us);
 }
 
 /* In poll mode the child has a descriptor of its own: neither side takes the other's wake-ups. */
@@ -372,15 +538,17 @@ static void r51_a_callback_that_forks(void) {
 }
 
 int main(void) {
-    watchdog(300);
-    RUN(a_producer_may_be_made_before_the_fork);
-    RUN(waiting_messages_stay_with_the_parent);
-    RUN(children_may_do_anything_first);
+    watchdog(900);
+    RUN(r51_a_producer_may_be_made_before_the_fork);
+    RUN(r51_waiting_messages_stay_with_the_parent);
+    RUN(r51_children_may_do_anything_first);
     RUN(grandchildren_work_too);
     RUN(children_may_make_their_own);
     RUN(poll_mode_is_apart_too);
     RUN(r51_a_callback_that_forks);
-    RUN(children_of_a_busy_parent_never_hang);
-    RUN(children_work_on_under_load);
+    RUN(r52_children_of_a_busy_parent_never_hang);
+    RUN(r51_children_work_on_under_load);
+    RUN(r51_workers_of_a_preforking_server);
+    RUN(r52_ten_thousand_forks_under_contention);
     return 0;
 }

@@ -16,7 +16,7 @@
 #define THREADS 3
 #define BURST 20       /* messages of a thread between two pauses */
 #define CHILD_MESSAGES 20
-#define AT_ONCE 4      /* children that run at a time */
+#define AT_ONCE 8      /* children that run at a time: the workers of a preforking server */
 #define PATIENCE_S 90
 
 static ap_producer_t *producer;
