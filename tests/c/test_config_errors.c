@@ -25,7 +25,7 @@ static const char *refused(ap_config_t *config, const char *key, const char *val
 }
 
 /* What is no number at all, for each property that is one. */
-static void a_number_is_a_number(void) {
+static void r38_a_number_is_a_number(void) {
     static const char *const numbers[] = {"max_queue_size",    "max_buffer_size", "max_buffer_bytesize",
                                           "delivery_threshold", "delivery_interval", "max_retries",
                                           "retry_backoff",     "max_pending_bytes", "overflow_wait",
@@ -46,7 +46,7 @@ static void a_number_is_a_number(void) {
 }
 
 /* More than 64 bits hold; as seconds it would only be long. */
-static void a_count_fits_its_type(void) {
+static void r38_a_count_fits_its_type(void) {
     static const char *const counts[] = {"max_queue_size",     "max_buffer_size", "max_buffer_bytesize",
                                          "delivery_threshold", "max_retries",     "max_pending_bytes"};
     ap_config_t *config = ap_config_new();
@@ -55,7 +55,7 @@ static void a_count_fits_its_type(void) {
 }
 
 /* The limits of each of the producer's own properties, and a word of what is allowed. */
-static void each_property_has_its_range(void) {
+static void r38_each_property_has_its_range(void) {
     static const struct {
         const char *key, *value, *allowed;
     } mistakes[] = {
@@ -104,7 +104,7 @@ static void librdkafka_checks_its_own(void) {
     ap_config_free(config);
 }
 
-static void unknown_property_is_named(void) {
+static void r38_unknown_property_is_named(void) {
     static const char *const unknown[] = {"no.such.property", "max_queue_sizes", "MAX_QUEUE_SIZE", " max_queue_size",
                                           "max-queue-size",   "\xff\xfe"};
     ap_config_t *config = ap_config_new();
@@ -138,7 +138,7 @@ static void transactions_are_unsupported(void) {
 }
 
 /* What only shows when everything is known: ap_new() names both. */
-static void contradictions_are_found_by_ap_new(void) {
+static void r38_contradictions_are_found_by_ap_new(void) {
     static const char *const contradictions[][4] = {
         {"delivery_threshold", "6", "max_buffer_size", "5"},
         {"acks", "1", "enable.idempotence", "true"},
@@ -171,14 +171,14 @@ static void bootstrap_servers_must_be_set(void) {
 
 int main(void) {
     watchdog(30);
-    RUN(a_number_is_a_number);
-    RUN(a_count_fits_its_type);
-    RUN(each_property_has_its_range);
+    RUN(r38_a_number_is_a_number);
+    RUN(r38_a_count_fits_its_type);
+    RUN(r38_each_property_has_its_range);
     RUN(librdkafka_checks_its_own);
-    RUN(unknown_property_is_named);
+    RUN(r38_unknown_property_is_named);
     RUN(the_value_of_an_unknown_property_stays_out_of_the_text);
     RUN(transactions_are_unsupported);
-    RUN(contradictions_are_found_by_ap_new);
+    RUN(r38_contradictions_are_found_by_ap_new);
     RUN(bootstrap_servers_must_be_set);
     return 0;
 }

@@ -119,7 +119,7 @@ static void threshold_starts_one_again_and_again(void) {
     end(producer);
 }
 
-static void threshold_of_1_sends_each_message(void) {
+static void r64_threshold_of_1_sends_each_message(void) {
     recorder_start(&recorder);
     ap_producer_t *producer = producer_with(&recorder, SETTLED, MOCK, "delivery_threshold", "1", NULL);
     for (uint64_t i = 0; i < 20; i++) {
@@ -129,7 +129,7 @@ static void threshold_of_1_sends_each_message(void) {
     end(producer);
 }
 
-static void interval_starts_deliveries(void) {
+static void r64_interval_starts_deliveries(void) {
     recorder_start(&recorder);
     ap_producer_t *producer = producer_with(&recorder, SETTLED, MOCK, "delivery_interval", "0.2", NULL);
     for (uint64_t i = 0; i < 4; i++) {
@@ -140,7 +140,7 @@ static void interval_starts_deliveries(void) {
 }
 
 /* An interval of a year is an interval all the same. */
-static void long_interval_starts_none(void) {
+static void r64_long_interval_starts_none(void) {
     recorder_start(&recorder);
     ap_producer_t *producer = producer_with(&recorder, SETTLED, MOCK, "delivery_interval", "31536000", NULL);
     produce_tags(producer, 1, 5);
@@ -209,6 +209,30 @@ static void events_tell_of_each_delivery(void) {
     end(producer);
 }
 
+static int64_t processor_ms(void) {
+    struct timespec used;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+    return (int64_t)used.tv_sec * 1000 + used.tv_nsec / 1000000;
+}
+
+/* A timer of a millisecond with nothing to deliver costs next to nothing, as does the longest one with something. */
+static void check_idles(const char *interval, uint64_t messages) {
+    ap_producer_t *producer = producer_calling(NULL, NULL, 0, NO_BROKER, "delivery_interval", interval, NULL);
+    produce_tags(producer, 1, messages);
+    if (messages == 0) CHECK_STATUS(ap_deliver(producer), AP_OK);
+    nap(50);
+    int64_t begin = processor_ms(), since = now_ms();
+    nap(1000);
+    CHECK_AT_MOST(processor_ms() - begin, (now_ms() - since) / 2); /* a loop that does not sleep takes all of it */
+    ap_free(producer);
+}
+
+static void r64_timers_do_not_spin(void) {
+    check_idles("0.001", 0);
+    check_idles("0", 10);
+    check_idles("1000000000", 10);
+}
+
 int main(void) {
     watchdog(240);
     RUN(nothing_is_sent_by_default);
@@ -220,12 +244,13 @@ int main(void) {
     RUN(deliver_is_refused_after_shutdown);
     RUN(threshold_starts_a_delivery);
     RUN(threshold_starts_one_again_and_again);
-    RUN(threshold_of_1_sends_each_message);
-    RUN(interval_starts_deliveries);
-    RUN(long_interval_starts_none);
+    RUN(r64_threshold_of_1_sends_each_message);
+    RUN(r64_interval_starts_deliveries);
+    RUN(r64_long_interval_starts_none);
     RUN(full_buffer_starts_a_delivery);
     RUN(full_buffer_of_bytes_starts_a_delivery);
     RUN(larger_than_the_buffer_is_delivered_alone);
     RUN(events_tell_of_each_delivery);
+    RUN(r64_timers_do_not_spin);
     return 0;
 }

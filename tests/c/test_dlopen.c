@@ -68,7 +68,7 @@ static void produce(const api_t *api, ap_producer_t *producer, uint64_t first, u
 }
 
 /* Closed with threads alive, they go on: statistics come, and what waits is delivered. */
-static void threads_outlive_dlclose(void) {
+static void r55_threads_outlive_dlclose(void) {
     recorder_start(&recorder);
     api_t api = load();
     ap_producer_t *producer = create(&api);
@@ -88,7 +88,7 @@ static void threads_outlive_dlclose(void) {
     recorder_end(&recorder);
 }
 
-static void loading_again_and_again_is_fine(void) {
+static void r55_loading_again_and_again_is_fine(void) {
     for (int i = 0; i < 20; i++) {
         recorder_start(&recorder);
         api_t one = load(), two = load();
@@ -104,7 +104,7 @@ static void loading_again_and_again_is_fine(void) {
 }
 
 /* The end of the program with threads alive and the library closed. */
-static void the_program_may_end_so(void) {
+static void r55_the_program_may_end_so(void) {
     recorder_start(&recorder);
     api_t api = load();
     ap_producer_t *producer = create(&api);
@@ -117,8 +117,8 @@ int main(int argc, char **argv) {
     CHECK_EQ(argc, 2);
     path = argv[1];
     watchdog(120);
-    RUN(threads_outlive_dlclose);
-    RUN(loading_again_and_again_is_fine);
-    RUN(the_program_may_end_so);
+    RUN(r55_threads_outlive_dlclose);
+    RUN(r55_loading_again_and_again_is_fine);
+    RUN(r55_the_program_may_end_so);
     return 0;
 }

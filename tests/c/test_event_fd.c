@@ -183,7 +183,7 @@ static void no_foreign_descriptor_is_closed(void) {
     for (int i = 0; i < OTHERS; i++) CHECK_EQ(close(others[i]), 0);
 }
 
-static void without_descriptors_it_is_a_client_error(void) {
+static void r60_without_descriptors_it_is_a_client_error(void) {
     struct rlimit limit, none;
     recorder_start(&recorder);
     ap_producer_t *producer = producer_with(&recorder, SETTLED, NO_BROKER, "event_mode", "poll", NULL);
@@ -197,7 +197,7 @@ static void without_descriptors_it_is_a_client_error(void) {
     end(producer);
 }
 
-static void without_descriptors_no_producer_is_made(void) {
+static void r60_without_descriptors_no_producer_is_made(void) {
     struct rlimit limit, none;
     char text[512];
     ap_config_t *config = config_with(NO_BROKER, "event_mode", "poll", NULL);
@@ -227,7 +227,7 @@ int main(void) {
     RUN(it_may_be_closed_before_the_producer);
     RUN(it_may_be_closed_after_the_producer);
     RUN(no_foreign_descriptor_is_closed);
-    RUN(without_descriptors_it_is_a_client_error);
-    RUN(without_descriptors_no_producer_is_made);
+    RUN(r60_without_descriptors_it_is_a_client_error);
+    RUN(r60_without_descriptors_no_producer_is_made);
     return 0;
 }

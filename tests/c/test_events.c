@@ -168,7 +168,7 @@ static void the_hook_runs_on_no_thread_of_the_program(void) {
     recorder_end(&recorder);
 }
 
-static void the_hook_never_runs_after_free(void) {
+static void r50_the_hook_never_runs_after_free(void) {
     for (int i = 0; i < 20; i++) {
         ap_producer_t *producer = nowhere(AP_EVENT_ALL);
         CHECK_EQ(produce_until_full(producer), 15);
@@ -214,7 +214,7 @@ int main(void) {
     RUN(nothing_comes_that_was_not_asked_for);
     RUN(dropped_hands_back_the_content);
     RUN(the_hook_runs_on_no_thread_of_the_program);
-    RUN(the_hook_never_runs_after_free);
+    RUN(r50_the_hook_never_runs_after_free);
     RUN(producers_share_the_callback_of_a_configuration);
     return 0;
 }

@@ -70,13 +70,13 @@ static void check_freed_during_use(ap_producer_t *producer) {
     for (int i = 0; i < THREADS; i++) join(users[i]);
 }
 
-static void it_races_every_use_without_a_broker(void) {
+static void r35_it_races_every_use_without_a_broker(void) {
     for (int i = 0; i < 30; i++) {
         check_freed_during_use(producer_calling(NULL, NULL, 0, NO_BROKER, "delivery_threshold", "10", NULL));
     }
 }
 
-static void it_races_every_use_with_a_broker(void) {
+static void r35_it_races_every_use_with_a_broker(void) {
     for (int i = 0; i < 15; i++) {
         check_freed_during_use(producer_calling(NULL, NULL, 0, MOCK, "delivery_threshold", "10", NULL));
     }
@@ -141,8 +141,8 @@ int main(void) {
     RUN(null_is_fine);
     RUN(messages_are_handed_back);
     RUN(the_handle_is_refused_from_then_on);
-    RUN(it_races_every_use_without_a_broker);
-    RUN(it_races_every_use_with_a_broker);
+    RUN(r35_it_races_every_use_without_a_broker);
+    RUN(r35_it_races_every_use_with_a_broker);
     RUN(it_races_the_first_message);
     RUN(threads_that_wait_return);
     return 0;

@@ -53,7 +53,7 @@ static void foreign_handle_ends_errbuf(void) {
     CHECK(memchr(text, 0, sizeof text) != NULL);
 }
 
-static void null_is_refused(void) {
+static void r34_null_is_refused(void) {
     check_no_handle(0);
 }
 
@@ -65,7 +65,7 @@ static void small_and_large_numbers_are_refused(void) {
 }
 
 /* Addresses of memory that can be read, so that following one would go unnoticed at first. */
-static void addresses_are_refused(void) {
+static void r34_addresses_are_refused(void) {
     static uint64_t data[64];
     uint64_t local[64] = {0};
     void *heap = calloc(64, sizeof(uint64_t));
@@ -83,7 +83,7 @@ static uint64_t next_random(uint64_t *state) {
     return *state;
 }
 
-static void random_numbers_are_refused(void) {
+static void r34_random_numbers_are_refused(void) {
     uint64_t state = 0x9e3779b97f4a7c15; /* fixed: a failure can be repeated */
     for (int i = 0; i < RANDOM_HANDLES; i++) check_no_handle(next_random(&state));
 }
@@ -105,7 +105,7 @@ static void neighbours_of_a_live_handle_are_refused(void) {
     ap_config_free(config);
 }
 
-static void kinds_are_told_apart(void) {
+static void r34_kinds_are_told_apart(void) {
     ap_config_t *config = config_with(NO_BROKER, NULL);
     ap_producer_t *producer = producer_from(config);
     check_no_producer((ap_producer_t *)config);
@@ -116,7 +116,7 @@ static void kinds_are_told_apart(void) {
     ap_config_free(config);
 }
 
-static void freed_handles_are_refused(void) {
+static void r34_freed_handles_are_refused(void) {
     ap_config_t *config = config_with(NO_BROKER, NULL);
     ap_producer_t *producer = producer_from(config);
     ap_free(producer);
@@ -144,7 +144,7 @@ static void a_new_handle_never_revives_a_freed_one(void) {
     ap_config_free(config);
 }
 
-static void double_free_is_fine(void) {
+static void r35_double_free_is_fine(void) {
     ap_config_t *config = config_with(NO_BROKER, NULL);
     ap_producer_t *producer = producer_from(config);
     produce_tags(producer, 1, 3);
@@ -158,16 +158,16 @@ int main(void) {
     ap_config_t *config = config_with(NO_BROKER, NULL);
     ap_producer_t *producer = producer_from(config);
     produce_tags(producer, 1, 3);
-    RUN(null_is_refused);
+    RUN(r34_null_is_refused);
     RUN(foreign_handle_ends_errbuf);
-    RUN(addresses_are_refused);
-    RUN(random_numbers_are_refused);
-    RUN(freed_handles_are_refused);
-    RUN(double_free_is_fine);
+    RUN(r34_addresses_are_refused);
+    RUN(r34_random_numbers_are_refused);
+    RUN(r34_freed_handles_are_refused);
+    RUN(r35_double_free_is_fine);
     RUN(a_new_handle_never_revives_a_freed_one);
     CHECK_EQ(stats_of(producer).accepted, 3);
     CHECK_EQ(ap_clear(producer), 3);
-    RUN(kinds_are_told_apart);
+    RUN(r34_kinds_are_told_apart);
     ap_free(producer);
     ap_config_free(config);
     RUN(small_and_large_numbers_are_refused);

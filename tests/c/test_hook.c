@@ -36,7 +36,7 @@ static void check_would_deadlock(void) {
     CHECK_STATUS(atomic_load(&poll_status), AP_ERR_WOULD_DEADLOCK);
 }
 
-static void blocking_calls_would_deadlock(void) {
+static void r46_blocking_calls_would_deadlock(void) {
     reset();
     ap_producer_t *producer = producer_calling(call_what_blocks, NULL, AP_EVENT_DELIVERED, MOCK, NULL);
     atomic_store(&subject, producer);
@@ -87,7 +87,7 @@ static void call_what_does_not_block(const ap_event_t *event, void *user_data) {
     atomic_fetch_add(&calls, 1);
 }
 
-static void other_calls_work(void) {
+static void r45_other_calls_work(void) {
     reset();
     ap_producer_t *producer = producer_calling(call_what_does_not_block, NULL, AP_EVENT_DELIVERED, MOCK, NULL);
     atomic_store(&subject, producer);
@@ -144,7 +144,7 @@ static void *produce_one_more(void *producer) {
     return (void *)(intptr_t)produce_tag(producer, 50);
 }
 
-static void the_hook_never_waits_for_room(void) {
+static void r45_the_hook_never_waits_for_room(void) {
     reset();
     atomic_store(&produce_status, 1);
     ap_producer_t *producer =
@@ -171,7 +171,7 @@ static ap_producer_t *held_producer(const char *max_buffer_size) {
                          max_buffer_size, NULL);
 }
 
-static void a_slow_hook_delays_no_delivery(void) {
+static void r47_a_slow_hook_delays_no_delivery(void) {
     ap_producer_t *producer = held_producer("1000");
     for (uint64_t round = 0; round < 5; round++) {
         produce_tags(producer, 100 * round, 100);
@@ -186,7 +186,7 @@ static void a_slow_hook_delays_no_delivery(void) {
     recorder_end(&recorder);
 }
 
-static void a_slow_hook_delays_no_shutdown(void) {
+static void r47_a_slow_hook_delays_no_shutdown(void) {
     ap_producer_t *producer = held_producer("1000");
     produce_tags(producer, 1, 100);
     CHECK_STATUS(ap_flush(producer, scaled(PATIENCE_MS)), AP_OK);
@@ -283,7 +283,7 @@ static ap_producer_t *producer_freed_in_hook(const char *event_mode) {
     return producer;
 }
 
-static void free_in_the_hook_takes_effect_after_it(void) {
+static void r46_free_in_the_hook_takes_effect_after_it(void) {
     ap_stats_t stats = AP_STATS_INIT;
     ap_producer_t *producer = producer_freed_in_hook("callback");
     produce_tags(producer, 1, 1);
@@ -324,18 +324,18 @@ static void free_in_the_hook_races_free_outside(void) {
 
 int main(void) {
     watchdog(180);
-    RUN(blocking_calls_would_deadlock);
+    RUN(r46_blocking_calls_would_deadlock);
     RUN(blocking_calls_would_deadlock_in_poll_mode_too);
-    RUN(other_calls_work);
+    RUN(r45_other_calls_work);
     RUN(other_calls_work_in_poll_mode_too);
     RUN(clear_works_in_the_hook);
-    RUN(the_hook_never_waits_for_room);
-    RUN(a_slow_hook_delays_no_delivery);
-    RUN(a_slow_hook_delays_no_shutdown);
+    RUN(r45_the_hook_never_waits_for_room);
+    RUN(r47_a_slow_hook_delays_no_delivery);
+    RUN(r47_a_slow_hook_delays_no_shutdown);
     RUN(a_slow_hook_holds_places_but_no_shutdown);
     RUN(unread_events_are_bounded);
     RUN(free_waits_for_the_hook);
-    RUN(free_in_the_hook_takes_effect_after_it);
+    RUN(r46_free_in_the_hook_takes_effect_after_it);
     RUN(free_in_the_hook_of_ap_poll_takes_effect_after_it);
     RUN(free_in_the_hook_races_free_outside);
     return 0;

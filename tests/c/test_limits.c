@@ -93,7 +93,7 @@ static void check_all_come_back(const maker_t makers[THREADS]) {
     }
 }
 
-static void exactly_15_are_accepted_and_handed_back(void) {
+static void r41_exactly_15_are_accepted_and_handed_back(void) {
     static maker_t makers[THREADS];
     for (int round = 0; round < ROUNDS; round++) {
         uint64_t accepted = 0, overflowed = 0;
@@ -158,7 +158,7 @@ static void the_smallest_limits_work(void) {
 
 int main(void) {
     watchdog(180);
-    RUN(exactly_15_are_accepted_and_handed_back);
+    RUN(r41_exactly_15_are_accepted_and_handed_back);
     RUN(sizes_never_exceed_their_limits);
     RUN(the_smallest_limits_work);
     return 0;

@@ -221,6 +221,35 @@ static void r65_a_thousand_producers_at_once(void) {
     ap_config_free(config);
 }
 
+static void count_settled(const ap_event_t *event, void *user_data) {
+    (void)event, (void)user_data;
+}
+
+/* ---- A short soak ------------------------------------------------------------------------------------------------- */
+
+/* 5,000 messages a second for some seconds, delivered and told of; what it weighs then is what it weighed at the start. */
+static void r66_a_short_soak(void) {
+    enum { SECONDS = 10, RATE = 5000, STEP_MS = 20 };
+    ap_producer_t *producer =
+        producer_calling(count_settled, NULL, SETTLED, MOCK, "delivery_interval", "0.05", "overflow_wait", "60", NULL);
+    weight_t before = {0, 0, 0};
+    int64_t begin = now_ms();
+    for (int64_t sent = 0; sent < (int64_t)SECONDS * RATE;) {
+        int64_t due = (now_ms() - begin) * RATE / 1000;
+        for (; sent < due; sent++) CHECK_STATUS(produce_tag(producer, 1), AP_OK);
+        if (before.threads == 0 && sent > 3 * RATE) before = weigh();
+        nap(STEP_MS);
+    }
+    CHECK_STATUS(ap_flush(producer, scaled(PATIENCE_MS)), AP_OK);
+    weight_t after = weigh();
+    printf("  %" PRId64 " kB after 3 s, %" PRId64 " kB at the end\n", before.resident_kb, after.resident_kb);
+    CHECK_EQ(after.threads, before.threads);
+    CHECK_EQ(after.descriptors, before.descriptors);
+    /* The mock cluster keeps the last megabytes of each partition. */
+    CHECK_AT_MOST(after.resident_kb - before.resident_kb, 12 * KB);
+    finish(producer);
+}
+
 int main(void) {
     watchdog(250);
     /* As they begin: glibc raises them with the blocks it sees freed, and then keeps up to 64 MB of each arena. */
@@ -231,5 +260,6 @@ int main(void) {
     RUN(clearing_gives_memory_back);
     RUN(r65_ten_thousand_producers_come_and_go);
     RUN(r65_a_thousand_producers_at_once);
+    RUN(r66_a_short_soak);
     return 0;
 }

@@ -80,7 +80,7 @@ static void whole_message_comes_back(void) {
     end(producer);
 }
 
-static void null_and_empty_stay_apart(void) {
+static void r36_null_and_empty_stay_apart(void) {
     const ap_header_t headers[] = {{"null", NULL, 0}, {"empty", "", 0}};
     ap_producer_t *producer = nowhere();
     ap_message_t message = message_of(1);
@@ -204,7 +204,7 @@ static void headers_count_for_the_size(void) {
     end(producer);
 }
 
-static void smaller_struct_is_refused(void) {
+static void r39_smaller_struct_is_refused(void) {
     static const size_t sizes[] = {0, 1, 7, 8, sizeof(ap_message_t) - 8, sizeof(ap_message_t) - 1};
     ap_producer_t *producer = nowhere();
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
@@ -216,7 +216,7 @@ static void smaller_struct_is_refused(void) {
 }
 
 /* A later program may pass a larger struct, as long as it asks for nothing this library does not know. */
-static void larger_struct_is_taken_when_its_rest_is_zero(void) {
+static void r39_larger_struct_is_taken_when_its_rest_is_zero(void) {
     ap_producer_t *producer = nowhere();
     later_message_t later = {message_of(7), {0, 0, 0, 0}};
     later.message.struct_size = sizeof later;
@@ -225,7 +225,7 @@ static void larger_struct_is_taken_when_its_rest_is_zero(void) {
     end(producer);
 }
 
-static void larger_struct_is_refused_when_its_rest_is_not_zero(void) {
+static void r39_larger_struct_is_refused_when_its_rest_is_not_zero(void) {
     ap_producer_t *producer = nowhere();
     for (size_t byte = sizeof(ap_message_t); byte < sizeof(later_message_t); byte++) {
         later_message_t later = {message_of(7), {0, 0, 0, 0}};
@@ -238,7 +238,7 @@ static void larger_struct_is_refused_when_its_rest_is_not_zero(void) {
 }
 
 /* No version is that large: the struct's rest must not be read to find out. */
-static void absurd_struct_is_refused(void) {
+static void r39_absurd_struct_is_refused(void) {
     static const size_t sizes[] = {SIZE_MAX, SIZE_MAX / 2, (size_t)1 << 40, (size_t)1 << 24};
     ap_producer_t *producer = nowhere();
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
@@ -255,16 +255,16 @@ int main(void) {
     RUN(initializer_is_a_message_of_nothing);
     RUN(null_arguments_are_refused);
     RUN(whole_message_comes_back);
-    RUN(null_and_empty_stay_apart);
+    RUN(r36_null_and_empty_stay_apart);
     RUN(everything_is_copied);
     RUN(many_headers_come_back);
     RUN(timestamp_is_of_the_call);
     RUN(each_bad_field_is_refused);
     RUN(headers_beside_a_count_of_0_are_not_read);
     RUN(headers_count_for_the_size);
-    RUN(smaller_struct_is_refused);
-    RUN(larger_struct_is_taken_when_its_rest_is_zero);
-    RUN(larger_struct_is_refused_when_its_rest_is_not_zero);
-    RUN(absurd_struct_is_refused);
+    RUN(r39_smaller_struct_is_refused);
+    RUN(r39_larger_struct_is_taken_when_its_rest_is_zero);
+    RUN(r39_larger_struct_is_refused_when_its_rest_is_not_zero);
+    RUN(r39_absurd_struct_is_refused);
     return 0;
 }

@@ -33,7 +33,7 @@ static void it_delivers_what_there_is(void) {
     end(producer);
 }
 
-static void it_may_come_before_anything(void) {
+static void r42_it_may_come_before_anything(void) {
     ap_producer_t *producer = nowhere();
     CHECK_STATUS(ap_shutdown(producer, -1), AP_OK);
     CHECK_STATUS(ap_shutdown(producer, 0), AP_OK);
@@ -41,7 +41,7 @@ static void it_may_come_before_anything(void) {
     end(producer);
 }
 
-static void no_timeout_drops_now(void) {
+static void r44_no_timeout_drops_now(void) {
     ap_producer_t *producer = nowhere();
     produce_tags(producer, 1, 50);
     int64_t begin = now_ms();
@@ -53,7 +53,7 @@ static void no_timeout_drops_now(void) {
 }
 
 /* At the deadline, and not before; what a delivery was asked for is dropped like the rest. */
-static void the_deadline_drops_what_is_left(void) {
+static void r43_the_deadline_drops_what_is_left(void) {
     ap_producer_t *producer = nowhere();
     produce_tags(producer, 1, 50);
     CHECK_STATUS(ap_deliver(producer), AP_OK);
@@ -132,7 +132,7 @@ static void *shut_down_without_limit(void *producer) {
     return (void *)(intptr_t)ap_shutdown(producer, -1);
 }
 
-static void two_threads_get_the_same_answer(void) {
+static void r42_two_threads_get_the_same_answer(void) {
     for (int i = 0; i < 10; i++) {
         ap_producer_t *producer = mock();
         produce_tags(producer, 1, 20);
@@ -159,7 +159,7 @@ static void check_shortened(int64_t timeout_ms) {
     end(producer);
 }
 
-static void an_earlier_deadline_ends_it(void) {
+static void r44_an_earlier_deadline_ends_it(void) {
     check_shortened(0);
     check_shortened(200);
 }
@@ -246,14 +246,14 @@ static void check_race(ap_producer_t *producer, int64_t timeout_ms, int round) {
     }
 }
 
-static void it_races_producing_and_delivers(void) {
+static void r42_it_races_producing_and_delivers(void) {
     for (int round = 0; round < 8; round++) {
         check_race(producer_calling(count_settled, NULL, SETTLED, MOCK, "delivery_threshold", "10", NULL),
                    scaled(PATIENCE_MS), round);
     }
 }
 
-static void it_races_producing_and_drops(void) {
+static void r42_it_races_producing_and_drops(void) {
     for (int round = 0; round < 8; round++) {
         check_race(producer_calling(count_settled, NULL, SETTLED, NO_BROKER, "delivery_threshold", "10",
                                     "max_queue_size", "5000", NULL),
@@ -264,18 +264,18 @@ static void it_races_producing_and_drops(void) {
 int main(void) {
     watchdog(180);
     RUN(it_delivers_what_there_is);
-    RUN(it_may_come_before_anything);
-    RUN(no_timeout_drops_now);
-    RUN(the_deadline_drops_what_is_left);
+    RUN(r42_it_may_come_before_anything);
+    RUN(r44_no_timeout_drops_now);
+    RUN(r43_the_deadline_drops_what_is_left);
     RUN(what_was_handed_over_comes_back);
     RUN(each_function_says_that_it_is_over);
     RUN(timeouts_below_minus_1_are_refused);
     RUN(a_second_call_answers_the_same);
-    RUN(two_threads_get_the_same_answer);
-    RUN(an_earlier_deadline_ends_it);
+    RUN(r42_two_threads_get_the_same_answer);
+    RUN(r44_an_earlier_deadline_ends_it);
     RUN(a_later_deadline_changes_nothing);
     RUN(freeing_ends_it);
-    RUN(it_races_producing_and_delivers);
-    RUN(it_races_producing_and_drops);
+    RUN(r42_it_races_producing_and_delivers);
+    RUN(r42_it_races_producing_and_drops);
     return 0;
 }

@@ -75,7 +75,7 @@ static void check_masks_of(const char *key, const char *value, const char *event
     recorder_end(&recorder);
 }
 
-static void threads_of_the_library_block_all(void) {
+static void r53_threads_of_the_library_block_all(void) {
     check_masks_of(MOCK, "callback");
     check_masks_of(MOCK, "poll");
     check_masks_of(NO_BROKER, "callback");
@@ -101,7 +101,7 @@ static void end_storm(pid_t pid) {
     CHECK(!caught_elsewhere);
 }
 
-static void a_life_in_a_storm(void) {
+static void r53_a_life_in_a_storm(void) {
     recorder_t recorder;
     recorder_start(&recorder);
     pid_t storm = start_storm();
@@ -118,7 +118,7 @@ static void a_life_in_a_storm(void) {
     recorder_end(&recorder);
 }
 
-static void waits_last_in_a_storm(void) {
+static void r53_waits_last_in_a_storm(void) {
     ap_producer_t *producer = producer_calling(NULL, NULL, 0, NO_BROKER, "event_mode", "poll", NULL);
     pid_t storm = start_storm();
     int64_t begin = now_ms();
@@ -162,9 +162,9 @@ int main(void) {
     main_thread = pthread_self();
     watchdog(120);
     catch_signals();
-    RUN(threads_of_the_library_block_all);
-    RUN(a_life_in_a_storm);
-    RUN(waits_last_in_a_storm);
+    RUN(r53_threads_of_the_library_block_all);
+    RUN(r53_a_life_in_a_storm);
+    RUN(r53_waits_last_in_a_storm);
     RUN(the_callers_mask_is_left_alone);
     RUN(dispositions_are_left_alone);
     return 0;

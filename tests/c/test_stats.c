@@ -33,7 +33,7 @@ static void null_arguments_are_refused(void) {
     ap_free(producer);
 }
 
-static void smaller_struct_is_refused(void) {
+static void r39_smaller_struct_is_refused(void) {
     static const size_t sizes[] = {0, 1, 8, sizeof(ap_stats_t) - 8, sizeof(ap_stats_t) - 1};
     ap_producer_t *producer = producer_calling(NULL, NULL, 0, NO_BROKER, NULL);
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
@@ -48,7 +48,7 @@ static void smaller_struct_is_refused(void) {
 }
 
 /* A later program learns from struct_size which fields this library knows; the rest of its struct is left alone. */
-static void larger_struct_gets_what_is_known(void) {
+static void r39_larger_struct_gets_what_is_known(void) {
     struct {
         ap_stats_t stats;
         uint64_t later[4];
@@ -144,8 +144,8 @@ int main(void) {
     RUN(a_new_producer_counts_nothing);
     RUN(initializer_is_a_struct_of_nothing);
     RUN(null_arguments_are_refused);
-    RUN(smaller_struct_is_refused);
-    RUN(larger_struct_gets_what_is_known);
+    RUN(r39_smaller_struct_is_refused);
+    RUN(r39_larger_struct_gets_what_is_known);
     RUN(sizes_add_up_while_nothing_moves);
     RUN(delivery_is_counted_and_timed);
     RUN(pending_bytes_follow_the_messages);

@@ -1,7 +1,10 @@
 /* Every function from many threads at once, on small stacks too; and every accepted message settled exactly once. */
+#define _GNU_SOURCE /* sched_setaffinity */
 #include "check.h"
 
 #include <limits.h>
+#include <sched.h>
+#include <sys/resource.h>
 
 enum { THREADS = 16, EACH = 400 };
 
@@ -66,7 +69,7 @@ static void check_each_settled_once(const ap_producer_t *producer) {
     CHECK_EQ(stats.failed, 0);
 }
 
-static void all_functions_at_once(void) {
+static void r40_all_functions_at_once(void) {
     maker_t makers[THREADS];
     pthread_t threads[THREADS];
     memset(settled, 0, sizeof settled);
@@ -81,6 +84,20 @@ static void all_functions_at_once(void) {
     check_each_settled_once(producer);
     ap_free(producer);
     for (int i = 0; i < THREADS * EACH; i++) CHECK_EQ(settled[i], 1);
+}
+
+/* The same with one processor for all, and the last to get it. */
+static void r67_starved_of_the_processor(void) {
+    cpu_set_t all, one;
+    int core = 0;
+    CHECK_EQ(sched_getaffinity(0, sizeof all, &all), 0);
+    while (!CPU_ISSET(core, &all)) core++;
+    CPU_ZERO(&one);
+    CPU_SET(core, &one);
+    CHECK_EQ(sched_setaffinity(0, sizeof one, &one), 0); /* what is started from here on inherits it */
+    CHECK_EQ(setpriority(PRIO_PROCESS, 0, 19), 0);
+    r40_all_functions_at_once();
+    CHECK_EQ(sched_setaffinity(0, sizeof all, &all), 0);
 }
 
 /* The whole life of a producer, as a Go or Node thread with a small stack would lead it. */
@@ -100,7 +117,7 @@ static void *lead_a_life(void *unused) {
     return NULL;
 }
 
-static void small_stacks_are_enough(void) {
+static void r58_small_stacks_are_enough(void) {
     enum { STACK = 64 * 1024 };
     pthread_attr_t attributes;
     pthread_t thread;
@@ -139,9 +156,10 @@ static void configurations_in_many_threads(void) {
 
 int main(void) {
     watchdog(180);
-    RUN(all_functions_at_once);
-    RUN(small_stacks_are_enough);
+    RUN(r40_all_functions_at_once);
+    RUN(r58_small_stacks_are_enough);
     RUN(many_lives_at_once);
     RUN(configurations_in_many_threads);
+    RUN(r67_starved_of_the_processor); /* the last: nobody but root may be nice and then less so */
     return 0;
 }

@@ -166,7 +166,7 @@ static void a_producer_that_cannot_be_made_frees_nothing(void) {
     check_freed_once();
 }
 
-static void freed_after_use(void) {
+static void r50_freed_after_use(void) {
     fresh();
     ap_config_t *config = config_calling();
     ap_producer_t *producer = producer_from(config);
@@ -215,7 +215,7 @@ int main(void) {
     RUN(the_last_producer_frees);
     RUN(replaced_while_a_producer_uses_it);
     RUN(a_producer_that_cannot_be_made_frees_nothing);
-    RUN(freed_after_use);
+    RUN(r50_freed_after_use);
     RUN(freed_in_poll_mode_with_events_unread);
     RUN(null_is_fine_for_both);
     return 0;
