@@ -5,6 +5,7 @@ const SOVERSION: u32 = 0;
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
+    println!("cargo:rustc-check-cfg=cfg(model)"); // Set in tests/model only.
     let target = std::env::var("CARGO_CFG_TARGET_OS").unwrap_or_default();
     if target != "linux" {
         return;

@@ -1,6 +1,5 @@
 //! Admission: how a caller's message gets into the queue, or why not.
 
-use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 use std::time::Duration;
 
 use crate::clock;
@@ -10,6 +9,7 @@ use crate::limits::{Place, Size};
 use crate::message::{Draft, Message};
 use crate::observer;
 use crate::shared::{Phase, Shared};
+use crate::sync::atomic::Ordering::{Relaxed, SeqCst};
 
 impl Shared {
     /// Accepts a message, or says why not; then nothing is held of it.

@@ -6,8 +6,8 @@
 use std::io::{self, Read};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
-use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 
+use crate::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use crate::sys;
 
 pub struct Bell {

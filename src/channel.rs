@@ -2,13 +2,11 @@
 //! want of memory.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
-use crossbeam_channel::{Receiver, Sender, bounded};
-
 use crate::error::Status;
 use crate::message::Message;
+use crate::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use crate::sync::channel::{Receiver, Sender, bounded};
+use crate::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Places whose memory is taken in advance: 1.5 MB.
 const MOST_PREALLOCATED: usize = 1 << 16;

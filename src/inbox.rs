@@ -1,8 +1,9 @@
 //! What callers ask of the worker, beside handing it messages. Never bounded by the queue, never refused.
 
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::SeqCst};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
+
+use crate::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::SeqCst};
+use crate::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// An answer the worker will give: a count, -1 while there is none.
 pub struct Answer(AtomicI64);

@@ -36,6 +36,7 @@ mod shared;
 mod shelf;
 mod stage;
 mod stats;
+mod sync;
 mod sys;
 mod transport;
 mod turnstile;

@@ -4,9 +4,8 @@
 //! acceptance, and not when the worker gets round to moving messages, makes the limits exact whatever the scheduler
 //! does: with room for 5 in the buffer and 10 in the queue, 15 are accepted, never 10 because the worker was slow.
 
-use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
-
 use crate::message::Message;
+use crate::sync::atomic::{AtomicU64, Ordering::SeqCst};
 
 /// Where a message is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

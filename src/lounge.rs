@@ -1,7 +1,8 @@
 //! Where callers of `ap_flush`, `ap_clear` and `ap_shutdown` wait for the worker.
 
-use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Instant;
+
+use crate::sync::{Condvar, Mutex, PoisonError};
 
 #[derive(Default)]
 pub struct Lounge {

@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::sync::Arc;
 use std::time::Instant;
 
 use crate::error::Status;
@@ -13,6 +12,7 @@ use crate::observer::{self, Observer};
 use crate::outbox::Outbox;
 use crate::queue::Queue;
 use crate::shelf::Shelf;
+use crate::sync::Arc;
 use crate::sys::{self, BareThread};
 
 /// Events run between two releases of their places in the limits.

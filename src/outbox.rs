@@ -4,13 +4,13 @@
 //! that stops reading meets an overflow, not growth. Events of every other type are coalesced past a fixed number.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed, Ordering::SeqCst};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use crate::bell::Bell;
 use crate::error::Status;
 use crate::event::{Event, Kind, Mask};
+use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed, Ordering::SeqCst};
+use crate::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 /// Unread events of one type before later ones are coalesced into the newest.
 const MOST_UNREAD: usize = 256;

@@ -1,8 +1,9 @@
 //! Where the worker sleeps, and how it is woken without costing those who need not wake it.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
-use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Instant;
+
+use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use crate::sync::{Condvar, Mutex, PoisonError};
 
 #[derive(Default)]
 pub struct Parker {

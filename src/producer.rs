@@ -2,9 +2,6 @@
 
 use std::os::fd::IntoRawFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed, Ordering::SeqCst};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crate::bell::Bell;
@@ -24,6 +21,9 @@ use crate::settings::EventMode;
 use crate::shared::{Phase, Shared};
 use crate::shelf::Shelf;
 use crate::stats::Snapshot;
+use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed, Ordering::SeqCst};
+use crate::sync::thread::JoinHandle;
+use crate::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::sys::{self, BareThread};
 use crate::transport::Connector;
 use crate::transport::kafka::KafkaConnector;

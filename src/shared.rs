@@ -1,8 +1,5 @@
 //! What the callers and the worker of one producer share.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering::SeqCst};
-
 use crate::error::Status;
 use crate::inbox::Inbox;
 use crate::lounge::Lounge;
@@ -11,6 +8,8 @@ use crate::parker::Parker;
 use crate::queue::Queue;
 use crate::settings::Settings;
 use crate::stats::Counters;
+use crate::sync::Arc;
+use crate::sync::atomic::{AtomicU8, AtomicU64, Ordering::SeqCst};
 
 /// Where a producer is in its life. It only goes forward.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

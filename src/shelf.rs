@@ -1,11 +1,11 @@
 //! Where events stay after they were read as entries, so that their texts and messages can be looked up.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::error::Status;
 use crate::event::{Event, Kind};
 use crate::limits::Release;
+use crate::sync::{Mutex, MutexGuard, PoisonError};
 
 /// The events of the last reading, numbered from 1 on over the life of the producer.
 ///

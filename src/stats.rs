@@ -1,6 +1,6 @@
 //! The counters behind `ap_stats`.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use crate::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// Counted by the worker, read by anyone.
 #[derive(Default)]

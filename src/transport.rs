@@ -1,5 +1,6 @@
 //! The way to Kafka, as the worker sees it: librdkafka in `kafka`, a script in the tests.
 
+#[cfg(not(model))] // tests/model has one of its own.
 pub mod kafka;
 #[cfg(test)]
 pub mod scripted;

@@ -1,9 +1,10 @@
 //! Callers that wait for room (`overflow_wait`), served in the order they came.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
+
+use crate::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use crate::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 /// A line of waiting callers. Only the first of it may try; nobody overtakes.
 #[derive(Default)]

@@ -15,8 +15,6 @@ mod simulator;
 mod tests;
 mod watch;
 
-use std::sync::Arc;
-use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 use std::time::Instant;
 
 use crate::buffer::Buffer;
@@ -26,6 +24,8 @@ use crate::inbox::{Answer, Request};
 use crate::message::Message;
 use crate::policy::Policy;
 use crate::shared::Shared;
+use crate::sync::Arc;
+use crate::sync::atomic::Ordering::{Relaxed, SeqCst};
 use crate::transport::{Connector, Notice};
 
 use complaints::Complaints;

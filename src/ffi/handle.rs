@@ -7,22 +7,23 @@
 use std::marker::PhantomData;
 use std::ops::Deref;
 use std::ptr;
-use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, Ordering::Relaxed, Ordering::SeqCst};
-use std::sync::{Condvar, Mutex, Once, PoisonError};
 
 use crate::config::Config;
 use crate::fork;
 use crate::producer::Producer;
+use crate::sync;
+use crate::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, Ordering::Relaxed, Ordering::SeqCst};
+use crate::sync::{Condvar, Mutex, Once, PoisonError};
 
 #[cfg(not(target_pointer_width = "64"))]
 compile_error!("handles need 64-bit pointers");
 
-pub(super) static CONFIGS: Registry<Config> = Registry::new(0x2B);
-pub(super) static PRODUCERS: Registry<Producer> = Registry::new(0x55);
+pub static CONFIGS: Registry<Config> = Registry::new(0x2B);
+pub static PRODUCERS: Registry<Producer> = Registry::new(0x55);
 
 /// A handle as a number: generation (28 bits), slot (28), kind (7), and a 1, which no aligned address ends in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Handle(usize);
+pub struct Handle(usize);
 
 const KIND_BITS: u32 = 7;
 const SLOT_BITS: u32 = 28;
@@ -35,11 +36,11 @@ impl Handle {
         Handle((generation << (SLOT_BITS + KIND_BITS + 1)) | (slot << (KIND_BITS + 1)) | (kind << 1) | 1)
     }
 
-    pub(super) fn from_pointer<T>(pointer: *const T) -> Handle {
+    pub fn from_pointer<T>(pointer: *const T) -> Handle {
         Handle(pointer.addr())
     }
 
-    pub(super) fn to_pointer<T>(self) -> *mut T {
+    pub fn to_pointer<T>(self) -> *mut T {
         ptr::without_provenance_mut(self.0)
     }
 
@@ -60,7 +61,7 @@ impl Handle {
 const CHUNKS: usize = 20;
 const FIRST_CHUNK: usize = 64;
 
-pub(super) struct Registry<T> {
+pub struct Registry<T> {
     kind: usize,
     chunks: [AtomicPtr<Slot<T>>; CHUNKS],
     /// Slots ever used.
@@ -108,7 +109,7 @@ impl<T: Send + Sync + 'static> Registry<T> {
     }
 
     /// Takes an object in. `None`: there is no slot left.
-    pub(super) fn insert(&'static self, object: T) -> Option<Handle> {
+    pub fn insert(&'static self, object: T) -> Option<Handle> {
         watch_forks();
         let number = fork::exclude(|| self.free_slot())?; // A child must not inherit the lock locked.
         let slot = self.slot(number)?;
@@ -118,7 +119,7 @@ impl<T: Send + Sync + 'static> Registry<T> {
     }
 
     /// The object of a handle, which stays while the pin is held.
-    pub(super) fn pin(&'static self, handle: Handle) -> Option<Pin<'static, T>> {
+    pub fn pin(&'static self, handle: Handle) -> Option<Pin<'static, T>> {
         let slot = self.checked_slot(handle)?;
         let shard = &slot.shards[shard_of_thread()].0;
         shard.fetch_add(1, SeqCst);
@@ -131,12 +132,12 @@ impl<T: Send + Sync + 'static> Registry<T> {
     }
 
     /// Takes an object out, once no call is inside it. `None`: the handle is of nothing, or another thread was first.
-    pub(super) fn remove(&'static self, handle: Handle) -> Option<T> {
+    pub fn remove(&'static self, handle: Handle) -> Option<T> {
         self.remove_after(handle, |_| ())
     }
 
     /// As `remove`; `interrupt` sends away the calls that wait inside.
-    pub(super) fn remove_after(&'static self, handle: Handle, interrupt: impl FnOnce(&T)) -> Option<T> {
+    pub fn remove_after(&'static self, handle: Handle, interrupt: impl FnOnce(&T)) -> Option<T> {
         let slot = self.checked_slot(handle)?;
         let now = slot.generation.load(SeqCst);
         let is_it = now & GENERATION_MASK == handle.generation() && now & 1 == 1;
@@ -159,7 +160,7 @@ impl<T: Send + Sync + 'static> Registry<T> {
 
     /// Puts `fresh` in the place of an object for which `stale` holds; the old one is left alone for ever, because it may
     /// not be touched (it belongs to a parent process). Where another thread was first, `fresh` is dropped.
-    pub(super) fn replace(&'static self, handle: Handle, fresh: T, stale: fn(&T) -> bool) {
+    pub fn replace(&'static self, handle: Handle, fresh: T, stale: fn(&T) -> bool) {
         let Some(pin) = self.pin(handle) else { return };
         let old = pin.object.cast_mut();
         if !stale(&pin) {
@@ -223,11 +224,7 @@ fn locate(number: usize) -> (usize, usize) {
 }
 
 fn shard_of_thread() -> usize {
-    static NEXT: AtomicUsize = AtomicUsize::new(0);
-    thread_local! {
-        static SHARD: usize = NEXT.fetch_add(1, Relaxed) % SHARDS;
-    }
-    SHARD.with(|shard| *shard)
+    sync::thread_number() % SHARDS
 }
 
 fn watch_forks() {
@@ -241,7 +238,7 @@ fn watch_forks() {
 }
 
 /// A call inside an object.
-pub(super) struct Pin<'a, T> {
+pub struct Pin<'a, T> {
     slot: &'a Slot<T>,
     shard: &'a AtomicUsize,
     object: *const T,

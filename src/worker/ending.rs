@@ -1,12 +1,12 @@
 //! The end: everything is settled, or dropped at the deadline.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::error::Status;
 use crate::event::Kind;
 use crate::inbox::{Answer, Closing};
 use crate::shared::Phase;
+use crate::sync::Arc;
 
 use super::Worker;
 use super::settlement::withdrawn;

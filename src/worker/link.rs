@@ -1,11 +1,11 @@
 //! The worker's link to Kafka: made when there is something to send, made anew after a fatal error.
 
-use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use crate::error::Status;
 use crate::event::{Event, Kind, c_text};
 use crate::lane;
+use crate::sync::atomic::Ordering::Relaxed;
 use crate::transport::{Connector, Notice, Transport};
 use crate::verdict::{self, code};
 

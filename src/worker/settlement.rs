@@ -1,7 +1,5 @@
 //! Settlement: each message ends exactly once, as delivered, failed or dropped.
 
-use std::sync::Arc;
-use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 use std::time::Instant;
 
 use crate::clock;
@@ -11,6 +9,8 @@ use crate::inbox::Answer;
 use crate::limits::Release;
 use crate::message::PARTITION_ANY;
 use crate::stage::Stage;
+use crate::sync::Arc;
+use crate::sync::atomic::Ordering::{Relaxed, SeqCst};
 use crate::transport::{Parcel, Verdict, kafka};
 use crate::verdict::code;
 

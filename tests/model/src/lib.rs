@@ -1,0 +1,58 @@
+//! The library on a model checker: the real sources of queue, worker, producer, outbox and handles, whose locks,
+//! atomics, channels and threads are shuttle's (`sync`, `sys`) and whose Kafka is a thread that acknowledges (`kafka`).
+//!
+//! shuttle runs one thread at a time and chooses who goes on at every access to something shared. Memory is sequentially
+//! consistent in it, as it is for the library: what decides there is SeqCst or under a lock. Time does not pass: waits
+//! with a deadline are waits without, so a wake-up that is lost is a deadlock, which it reports.
+//!
+//! A failing schedule is printed; `shuttle::replay` runs it again.
+
+#![allow(dead_code, unused_imports)] // The library's parts that no model uses.
+
+pub mod kafka;
+pub mod sync;
+pub mod sys;
+
+#[path = "../../../src"]
+mod library {
+    pub mod admission;
+    pub mod bell;
+    pub mod buffer;
+    pub mod clock;
+    pub mod config;
+    pub mod delivery;
+    pub mod error;
+    pub mod event;
+    pub mod fork;
+    pub mod inbox;
+    pub mod lane;
+    pub mod limits;
+    pub mod lounge;
+    pub mod message;
+    pub mod notifier;
+    pub mod observer;
+    pub mod outbox;
+    pub mod parker;
+    pub mod policy;
+    pub mod producer;
+    pub mod queue;
+    pub mod settings;
+    pub mod shared;
+    pub mod shelf;
+    pub mod stats;
+    pub mod turnstile;
+    pub mod verdict;
+    pub mod worker;
+    pub mod ffi {
+        pub mod handle;
+    }
+    #[path = "transport.rs"]
+    pub mod road;
+}
+
+pub use library::*;
+
+pub mod transport {
+    pub use crate::kafka;
+    pub use crate::library::road::*;
+}

@@ -1,0 +1,29 @@
+//! In the place of the library's `sys`: its threads are shuttle's.
+
+use std::ffi::CStr;
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd};
+
+use crate::sync::thread::{self, JoinHandle};
+
+pub fn send_byte(socket: BorrowedFd<'_>) {
+    let byte = 1u8;
+    // SAFETY: one readable byte, a descriptor that is open for the call.
+    unsafe { libc::send(socket.as_raw_fd(), (&raw const byte).cast(), 1, libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL) };
+}
+
+pub fn spawn(_: &str, body: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
+    Ok(thread::spawn(body))
+}
+
+pub struct BareThread(JoinHandle<()>);
+
+pub fn spawn_bare<T: Send + 'static>(_: &CStr, mut context: Box<T>, body: fn(&mut T)) -> io::Result<BareThread> {
+    Ok(BareThread(thread::spawn(move || body(&mut context))))
+}
+
+impl BareThread {
+    pub fn join(self) {
+        self.0.join().expect("no panic");
+    }
+}
