@@ -99,7 +99,7 @@ impl<T> Slot<T> {
 }
 
 impl<T: Send + Sync + 'static> Registry<T> {
-    const fn new(kind: usize) -> Registry<T> {
+    pub const fn new(kind: usize) -> Registry<T> {
         Registry {
             kind,
             chunks: [const { AtomicPtr::new(ptr::null_mut()) }; CHUNKS],

@@ -2,8 +2,8 @@
 //! atomics, channels and threads are shuttle's (`sync`, `sys`) and whose Kafka is a thread that acknowledges (`kafka`).
 //!
 //! shuttle runs one thread at a time and chooses who goes on at every access to something shared. Memory is sequentially
-//! consistent in it, as it is for the library: what decides there is SeqCst or under a lock. Time does not pass: waits
-//! with a deadline are waits without, so a wake-up that is lost is a deadlock, which it reports.
+//! consistent in it, as it is for the library: what decides there is SeqCst or under a lock. Time stands still
+//! (`time`): a wait with a deadline is one without, and a wake-up that is lost is a deadlock, which shuttle reports.
 //!
 //! A failing schedule is printed; `shuttle::replay` runs it again.
 
@@ -12,6 +12,7 @@
 pub mod kafka;
 pub mod sync;
 pub mod sys;
+pub mod time;
 
 #[path = "../../../src"]
 mod library {
