@@ -205,7 +205,7 @@ fn room_finds_those_who_wait() {
 }
 
 #[test]
-fn one_in_line_is_found_in_schedules() {
+fn one_in_line_finds_room() {
     schedules(|| {
         let (turnstile, room) = (Arc::new(Turnstile::default()), Arc::new(AtomicBool::new(false)));
         let waiting = {

@@ -52,7 +52,10 @@ fn produce(producer: &Producer, tag: u64) -> Result<(), Status> {
 }
 
 /// A thread that produces messages with these tags; it answers those that were accepted.
-fn spawn_produce(producer: &Arc<Producer>, tags: impl Iterator<Item = u64> + Send + 'static) -> thread::JoinHandle<Vec<u64>> {
+fn spawn_produce(
+    producer: &Arc<Producer>,
+    tags: impl Iterator<Item = u64> + Send + 'static,
+) -> thread::JoinHandle<Vec<u64>> {
     let producer = producer.clone();
     thread::spawn(move || {
         tags.filter(|tag| match produce(&producer, *tag) {
