@@ -1,9 +1,9 @@
 //! The library on a model checker: the real sources of queue, worker, producer, outbox and handles, whose locks,
 //! atomics, channels and threads are shuttle's (`sync`, `sys`) and whose Kafka is a thread that acknowledges (`kafka`).
 //!
-//! shuttle runs one thread at a time and chooses who goes on at every access to something shared. Memory is sequentially
-//! consistent in it, as it is for the library: what decides there is SeqCst or under a lock. Time stands still
-//! (`time`): a wait with a deadline is one without, and a wake-up that is lost is a deadlock, which shuttle reports.
+//! shuttle runs one thread at a time and chooses who goes on at every access to something shared. Memory is
+//! sequentially consistent in it, as it is for the library: what decides there is SeqCst or under a lock. Time stands
+//! still (`time`): a wait with a deadline is one without, and a lost wake-up is a deadlock, which shuttle reports.
 //!
 //! A failing schedule is printed; `shuttle::replay` runs it again.
 
