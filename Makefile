@@ -56,6 +56,8 @@ endef
 test-core: ## ... of these the tests in Rust, some of them against a real Kafka
 	tests/kafka/kafka setup
 	scripts/no-skips $(CARGO) test --release --locked --no-fail-fast
+	CARGO_TARGET_DIR=$(abspath $(target))/model scripts/no-skips $(CARGO) test --release --locked --no-fail-fast \
+	  --manifest-path tests/model/Cargo.toml
 
 test-c: ## ... the C tests and examples, under valgrind and under sanitizers
 	$(call ctest,tests/c,valgrind,-DAP_VALGRIND=ON)

@@ -2,6 +2,7 @@
 //! want of memory.
 
 use std::collections::VecDeque;
+
 use crate::error::Status;
 use crate::message::Message;
 use crate::sync::atomic::{AtomicUsize, Ordering::SeqCst};

@@ -86,7 +86,7 @@ struct State {
 
 impl State {
     fn settle(&mut self, parcel: Parcel, error: i32, persistence: Persistence, offset: i64) {
-        let verdict = Verdict { error, persistence, partition: 0, offset, text: None };
+        let verdict = Verdict { error, persistence, partition: 0, offset, ..Verdict::default() };
         self.notices.push(Notice::Settled(parcel, verdict));
     }
 }
@@ -132,12 +132,13 @@ impl Transport for Client {
         Duration::MAX
     }
 
-    fn send(&mut self, _: &CStr, _: i32, parcels: Vec<Parcel>) {
+    fn send(&mut self, _: &CStr, _: i32, parcels: Vec<Parcel>) -> Vec<Parcel> {
         let mut state = self.desk.state.lock().expect("no panic");
         state.in_flight += parcels.len();
         state.sent.extend(parcels);
         drop(state);
         self.desk.changed.notify_one();
+        Vec::new()
     }
 
     fn poll(&mut self, notices: &mut Vec<Notice>) {

@@ -19,9 +19,11 @@ mod library {
     pub mod admission;
     pub mod bell;
     pub mod buffer;
+    pub mod channel;
     pub mod clock;
     pub mod config;
     pub mod delivery;
+    pub mod dice;
     pub mod error;
     pub mod event;
     pub mod fork;
@@ -40,6 +42,7 @@ mod library {
     pub mod settings;
     pub mod shared;
     pub mod shelf;
+    pub mod stage;
     pub mod stats;
     pub mod turnstile;
     pub mod verdict;

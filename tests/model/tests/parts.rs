@@ -240,10 +240,15 @@ fn outbox() -> Arc<Outbox> {
     Arc::new(Outbox::new(Mask::from_bits(4095).expect("bits"), None))
 }
 
+/// One event at a time, which a model has memory for.
+fn take(outbox: &Outbox, deadline: Option<Instant>, events: &mut VecDeque<Event>) -> bool {
+    outbox.take(deadline, 1, events, |_| Ok(())).expect("memory")
+}
+
 /// Reads until the outbox is over; the tags, in order.
 fn read(outbox: &Outbox) -> Vec<u64> {
     let (mut tags, mut events) = (Vec::new(), VecDeque::new());
-    while outbox.take(None, 1, &mut events) || !outbox.is_over() {
+    while take(&outbox, None, &mut events) || !outbox.is_over() {
         tags.extend(events.drain(..).map(|event| event.tag));
         outbox.done();
     }
@@ -282,7 +287,7 @@ fn two_readers_take_turns() {
                 let (outbox, inside, told) = (outbox.clone(), inside.clone(), told.clone());
                 thread::spawn(move || {
                     let mut events = VecDeque::new();
-                    while outbox.take(None, 1, &mut events) {
+                    while take(&outbox, None, &mut events) {
                         assert!(!inside.swap(true, SeqCst), "one at a time");
                         told.lock().expect("no panic").extend(events.drain(..).map(|event| event.tag));
                         inside.store(false, SeqCst);
@@ -310,7 +315,7 @@ fn wake_ends_the_wait_for_events() {
             // One that is woken before it waits waits again, as a program does that polls until it is told to end.
             thread::spawn(move || {
                 while !woken.load(SeqCst) {
-                    assert!(!outbox.take(None, 1, &mut VecDeque::new()));
+                    assert!(!take(&outbox, None, &mut VecDeque::new()));
                 }
             })
         };
@@ -331,7 +336,7 @@ fn discarding_loses_and_doubles_nothing() {
             let outbox = outbox.clone();
             thread::spawn(move || {
                 let mut events = VecDeque::new();
-                if outbox.take(Some(Instant::now()), 1, &mut events) {
+                if take(&outbox, Some(Instant::now()), &mut events) {
                     outbox.done();
                 }
                 events.into_iter().map(|event| event.tag).collect::<Vec<_>>()
