@@ -1,0 +1,1 @@
+"""The benchmark that runs this library beside its peers: see benches/compare."""
