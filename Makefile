@@ -10,7 +10,7 @@ warnings := -std=c99 -D_POSIX_C_SOURCE=200809L -Wall -Wextra -Wpedantic -O2
 
 .DEFAULT_GOAL := build
 .NOTPARALLEL:
-.PHONY: build demo test deb header abi tables docs chaos bench-languages clean help setup-build setup-test prefix
+.PHONY: build demo test deb header abi tables docs chaos bench bench-languages clean help setup-build setup-test prefix
 .PHONY: $(addprefix test-,core c cpp install docs go ruby node python conformance)
 
 build: ## build the library (target/release/libasync_producer.so and .a)
@@ -101,6 +101,9 @@ chaos: ## the long soak under faults of brokers and network: SECONDS=600 SEED=1 
 
 bench-languages: prefix ## what a call costs in each language, beside C
 	AP_PREFIX=$(abspath $(target))/prefix benches/languages
+
+bench: ## this library beside its peers, in tables and charts in docs/benchmarks: QUICK=1 for a few minutes of it
+	benches/compare $(if $(QUICK),--quick)
 
 header: ## write include/async_producer.h anew from src/ffi
 	HEADER=write $(CARGO) test --release --locked --test header
