@@ -25,8 +25,7 @@ def librdkafka():
     out = {}
     for message in map(json.loads, messages):
         if message["reason"] == "build-script-executed":
-            name = message["package_id"].rsplit("#", 1)[0].rsplit("/", 1)[-1]
-            name = name if name.endswith("sys") else message["package_id"].rsplit("#", 1)[-1].split("@")[0]
+            name = message["package_id"].rsplit("#", 1)[-1].split("@")[0]
             out[name] = Path(message["out_dir"])
     headers = out["rdkafka-sys"] / "src"
     openssl = out["openssl-sys"] / "openssl-build/install/lib"

@@ -31,9 +31,10 @@ def head(title, height):
 def bar(name, found, ours, y, scale):
     middle = y + BAR / 2
     low, high = LEFT + found.low * scale, LEFT + found.high * scale
+    colour = OURS if ours else THEIRS
     return [
         f'<text x="{LEFT - 8}" y="{middle + 4}" text-anchor="end">{escape(name)}</text>',
-        f'<rect x="{LEFT}" y="{y}" width="{found.middle * scale:.1f}" height="{BAR}" fill="{OURS if ours else THEIRS}"/>',
-        f'<path d="M{low:.1f} {middle}H{high:.1f}M{low:.1f} {middle - 4}v8M{high:.1f} {middle - 4}v8" stroke="{INK}"/>',
+        f'<rect x="{LEFT}" y="{y}" width="{found.middle * scale:.1f}" height="{BAR}" fill="{colour}"/>',
+        f'<path stroke="{INK}" d="M{low:.1f} {middle}H{high:.1f}M{low:.1f} {middle - 4}v8M{high:.1f} {middle - 4}v8"/>',
         f'<text x="{high + 8:.1f}" y="{middle + 4}">{short(found.middle)}</text>',
     ]

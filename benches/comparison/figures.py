@@ -31,6 +31,10 @@ def per_queued_message(run, _options):
     return (run["rss_after_kib"] - run["rss_before_kib"]) * 1024 / run["messages"] if "rss_after_kib" in run else None
 
 
+def megabytes_a_second(run, options):
+    return run["messages"] * options["size"] / run["wall_s"] / 1e6
+
+
 def per_million(run, _options):
     return run["cpu_s"] * 1e6 / run["messages"]
 
@@ -38,7 +42,7 @@ def per_million(run, _options):
 call_wall_ns = Figure("call mean, ns", lambda run, _: run.get("call_wall_ns"))
 call_cpu_ns = Figure("call CPU, ns", lambda run, _: run.get("call_cpu_ns"))
 rate = Figure("thousand messages/s", lambda run, _: run["messages"] / run["wall_s"] / 1e3, higher_is_better=True)
-megabytes = Figure("MB/s", lambda run, options: run["messages"] * options["size"] / run["wall_s"] / 1e6, higher_is_better=True)
+megabytes = Figure("MB/s", megabytes_a_second, higher_is_better=True)
 cpu_s_a_million = Figure("CPU s per million", per_million)
 memory = Figure("peak RSS, MiB", lambda run, _: run["rss_peak_kib"] / 1024 if "rss_peak_kib" in run else None)
 queued_bytes = Figure("bytes per queued message", per_queued_message)

@@ -6,7 +6,6 @@ import random
 import re
 import resource
 import subprocess
-import time
 from dataclasses import dataclass, field
 
 from .build import ROOT, TARGET, WORK
@@ -67,6 +66,7 @@ def environment():
     return {
         **os.environ,
         "ASYNC_PRODUCER_LIBRARY": str(TARGET / "release/libasync_producer.so"),
+        "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONPATH": str(ROOT / "bindings/python/src"),
     }
 
@@ -102,9 +102,9 @@ def run_java(command, options):
     words += ["--num-records", options["messages"], "--throughput", options.get("rate") or -1]
     words += ["--payload-file", options["payload"]]
     words += ["--command-property", *(f"{key}={value}" for key, value in properties.items())]
-    before, begin = children_cpu_s(), time.monotonic()
+    before = children_cpu_s()
     output = execute([str(word) for word in [*command, *words]])
-    return read_java(output, options, children_cpu_s() - before, time.monotonic() - begin)
+    return read_java(output, options, children_cpu_s() - before)
 
 
 def children_cpu_s():
@@ -112,7 +112,7 @@ def children_cpu_s():
     return usage.ru_utime + usage.ru_stime
 
 
-def read_java(output, options, cpu_s, wall_s):
+def read_java(output, options, cpu_s):
     """Its last line. CPU seconds are of the whole process, the start of the JVM included."""
     line = output.strip().splitlines()[-1]
     rate = re.search(r"([\d.]+) records/sec", line)

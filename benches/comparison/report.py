@@ -1,6 +1,5 @@
 """The results as a page in Markdown with a chart for each scenario."""
 
-import datetime
 import os
 import platform
 import re
@@ -13,13 +12,14 @@ from .peers import OURS
 
 INTRODUCTION = """# Benchmarks
 
-Made by `{command}` on {date}; it took {minutes} minutes. {rounds} rounds, in each of which the peers took turns. A cell is the
-median of the rounds [lowest–highest]; in brackets behind it the same for its ratio to `async_producer` in the same
-round. Only ratios say something beyond this machine. CPU seconds are of the whole client process, in Java with the start of the JVM.
+Made by `{command}` on {date}; it took {minutes} minutes. {rounds} rounds, in each of which the peers took turns. A cell
+is the median of the rounds [lowest–highest]; in brackets behind it the same for its ratio to `async_producer` in the
+same round. Only ratios say something beyond this machine. CPU seconds are of the whole client process, in Java with
+the start of the JVM.
 
-All peers: acks=all, idempotent, linger.ms {linger}, the same messages, which are lines of text with words and random numbers.
-`async_producer` has `delivery_threshold=1`. Batches are of at most 1,000,000 bytes (Java: 262,144).
-The calls of the C and Rust peers are timed by the time stamp counter, less what reading it costs.
+All peers: acks=all, idempotent, linger.ms {linger}, the same messages, which are lines of words and random numbers.
+`async_producer` has `delivery_threshold=1`. Batches are of at most 1,000,000 bytes (Java: 262,144). The calls of the C
+and Rust peers are timed by the time stamp counter, less what reading it costs.
 
 | | |
 | --- | --- |

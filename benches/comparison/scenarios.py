@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass
 
-from .figures import Figure, ack_us, call_cpu_ns, call_ns, call_wall_ns, cpu_s_a_million, megabytes, memory, queued_bytes, rate
+from . import figures as fig
 from .peers import PEERS
+
+LINGER = 5  # milliseconds
 
 # Bytes of a value: how many messages, at full length.
 MESSAGES = {100: 1_000_000, 1024: 300_000, 10240: 50_000}
@@ -14,9 +16,9 @@ PYTHON = [peer for peer in PEERS if "Python" in peer.name]
 LATENCY = [BY_NAME["async_producer"], BY_NAME["librdkafka, rd_kafka_produce"], BY_NAME["rust-rdkafka ThreadedProducer"]]
 LATENCY += [BY_NAME["franz-go"], BY_NAME["Java ProducerPerformance"]]
 
-CALL = [call_wall_ns, call_cpu_ns, call_ns("p50"), call_ns("p99"), call_ns("p999"), call_ns("max"), queued_bytes]
-THROUGHPUT = [rate, megabytes, cpu_s_a_million, memory]
-ACKNOWLEDGED = [ack_us("p50"), ack_us("p99"), ack_us("p999"), cpu_s_a_million]
+CALL = [fig.call_wall_ns, fig.call_cpu_ns, *map(fig.call_ns, ("p50", "p99", "p999", "max")), fig.queued_bytes]
+THROUGHPUT = [fig.rate, fig.megabytes, fig.cpu_s_a_million, fig.memory]
+ACKNOWLEDGED = [*map(fig.ack_us, ("p50", "p99", "p999")), fig.cpu_s_a_million]
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,7 @@ class Scenario:
     title: str
     options: dict
     peers: list
-    figures: list[Figure]
+    figures: list[fig.Figure]
 
     def seconds(self):
         """About as long as a run of each peer takes."""
@@ -34,12 +36,25 @@ class Scenario:
         return len(self.peers) * (1 + self.options["messages"] * self.options["size"] ** 0.5 / 5_000_000)
 
 
-def make(target, what, peers, figures, *, size=100, threads=1, partitions=1, compression="none", messages=None, rate=0, **more):
+def make(
+    target,
+    what,
+    peers,
+    figures,
+    *,
+    size=100,
+    threads=1,
+    partitions=1,
+    compression="none",
+    messages=None,
+    rate=0,
+    **more,
+):
     title = f"{what}, {target}, {size} B, {plural(threads, 'thread')}, {plural(partitions, 'partition')}"
     title += f", {compression}" if compression != "none" else ""
     title += f", {rate} messages a second" if rate else ""
     options = {"topic": f"bench-{partitions}", "size": size, "threads": threads, "compression": compression}
-    options |= {"messages": messages or MESSAGES[size], "rate": rate, "linger": 5, "queue": 100_000, **more}
+    options |= {"messages": messages or MESSAGES[size], "rate": rate, "linger": LINGER, "queue": 100_000, **more}
     peers = [peer for peer in peers if threads == 1 or peer.threads]
     return Scenario(target, title, options, peers, figures)
 
@@ -53,7 +68,9 @@ def call_cost(target, scale, **options):
     messages = int(MESSAGES[options.get("size", 100)] * scale)
     wait = 0 if target == "nobody" else 1
     figures = CALL if target == "nobody" else CALL[:-1]
-    return make(target, "The call", CALLERS, figures, messages=messages, queue=3 * messages, calls=1, wait=wait, **options)
+    return make(
+        target, "The call", CALLERS, figures, messages=messages, queue=3 * messages, calls=1, wait=wait, **options
+    )
 
 
 def throughput(target, scale, peers=NATIVE, **options):
@@ -62,7 +79,8 @@ def throughput(target, scale, peers=NATIVE, **options):
 
 
 def latency(target, rate, seconds):
-    return make(target, "From the call to the acknowledgement", LATENCY, ACKNOWLEDGED, messages=rate * seconds, rate=rate, latency=1)
+    what = "From the call to the acknowledgement"
+    return make(target, what, LATENCY, ACKNOWLEDGED, messages=rate * seconds, rate=rate, latency=1)
 
 
 def quick():
@@ -79,11 +97,20 @@ def quick():
 
 
 def full():
-    calls = [call_cost(target, 0.5, threads=threads, size=size)
-             for target in ("nobody", "sink") for size in MESSAGES for threads in (1, 2, 4)]
-    rates = [throughput(target, 1, size=size, threads=threads, partitions=partitions, compression=compression)
-             for target in ("sink", "Kafka") for size in MESSAGES for threads in (1, 2, 4)
-             for partitions in (1, 6) for compression in ("none", "lz4")]
+    calls = [
+        call_cost(target, 0.5, threads=threads, size=size)
+        for target in ("nobody", "sink")
+        for size in MESSAGES
+        for threads in (1, 2, 4)
+    ]
+    rates = [
+        throughput(target, 1, size=size, threads=threads, partitions=partitions, compression=compression)
+        for target in ("sink", "Kafka")
+        for size in MESSAGES
+        for threads in (1, 2, 4)
+        for partitions in (1, 6)
+        for compression in ("none", "lz4")
+    ]
     python = [throughput("sink", 0.2, PYTHON, size=size) for size in (100, 1024)]
     late = [latency(target, rate, 10) for target in ("sink", "Kafka") for rate in (1_000, 20_000)]
     return calls + rates + python + late

@@ -1,6 +1,6 @@
 /*
- * This library: ap_produce (call=produce, the default) or ap_produce_arrays in batches (call=batch). The event callback counts what
- * was delivered as a delivery report callback would; with events=failed it is told of failures only.
+ * This library: ap_produce (call=produce, the default) or ap_produce_arrays in batches (call=batch). The event callback
+ * counts what was delivered as a delivery report callback would; with events=failed it is told of failures only.
  */
 #define _GNU_SOURCE
 #include <async_producer.h>
@@ -38,7 +38,7 @@ static void peer_start(void) {
     set(config, "compression.codec", "%s", options.compression);
     set(config, "delivery_threshold", "%ld", options.threshold);
     set(config, "delivery_interval", "%.3f", (double)options.interval / 1e3);
-    set(config, "max_queue_size", "%ld", options.queue / 2); /* half of the places in front of the worker, half behind it */
+    set(config, "max_queue_size", "%ld", options.queue / 2); /* half the places before the worker, half after */
     set(config, "max_buffer_size", "%ld", options.queue / 2);
     set(config, "max_buffer_bytesize", "%ld", 1L << 32);
     set(config, "max_pending_bytes", "0");

@@ -1,6 +1,7 @@
 /*
- * librdkafka used by the book: rd_kafka_produce with a copy (call=produce, the default), rd_kafka_produceva (call=produceva) or
- * rd_kafka_produce_batch (call=batch), waiting for room (RD_KAFKA_MSG_F_BLOCK), a thread that polls, and a delivery report callback.
+ * librdkafka used by the book: rd_kafka_produce with a copy (call=produce, the default), rd_kafka_produceva
+ * (call=produceva) or rd_kafka_produce_batch (call=batch), waiting for room (RD_KAFKA_MSG_F_BLOCK), a thread that
+ * polls, and a delivery report callback.
  */
 #define _GNU_SOURCE
 #include <rdkafka.h>
@@ -69,7 +70,8 @@ static void produce_batch(const char *const *values, int count, uint64_t stamp) 
         messages[i].len = (size_t)options.size;
         messages[i]._private = (void *)(uintptr_t)stamp;
     }
-    if (rd_kafka_produce_batch(topic, RD_KAFKA_PARTITION_UA, RD_KAFKA_MSG_F_COPY | RD_KAFKA_MSG_F_BLOCK, messages, count) != count)
+    int flags = RD_KAFKA_MSG_F_COPY | RD_KAFKA_MSG_F_BLOCK;
+    if (rd_kafka_produce_batch(topic, RD_KAFKA_PARTITION_UA, flags, messages, count) != count)
         peer_fail("a batch was not taken whole");
 }
 

@@ -1,8 +1,8 @@
 /*
  * What the peers in C have in common: options, payloads, clocks, producing threads, and the line of JSON at the end.
  *
- * Options are key=value words, the same for the peers in every language (README.md has the list). A peer has three functions:
- * peer_start, peer_produce and peer_finish; peer_main does the rest.
+ * Options are key=value words, the same for the peers in every language (../README.md has the list). A peer has
+ * peer_start, peer_batch, peer_produce and peer_finish; peer_main does the rest.
  */
 #ifndef PEER_H
 #define PEER_H
@@ -33,7 +33,7 @@ static peer_options options = {.bootstrap = "127.0.0.1:9092", .topic = "bench", 
                                .queue = 100000, .threshold = 1, .batch = 100, .wait = true};
 
 static void peer_start(void);
-/* Hands over the messages from `first` on, `count` of them (more than one where the peer calls in batches), waiting for room. */
+/* Hands over `count` messages (some where it calls in batches), waiting for room; stamp comes back with each. */
 static void peer_produce(const char *const *values, int count, uint64_t stamp);
 static long peer_batch(void); /* how many messages a call takes */
 /* Called when all calls are made; returns when all is on its way and acknowledgements will come. */
@@ -59,6 +59,7 @@ static uint64_t peer_ticks(void) { return __rdtsc(); }
 static uint64_t peer_ticks(void) { return peer_ns(CLOCK_MONOTONIC); }
 #endif
 
+/* When the process began. */
 static uint64_t origin_ns, origin_ticks;
 
 static double peer_ns_a_tick(void) {
@@ -68,10 +69,11 @@ static double peer_ns_a_tick(void) {
 static double peer_cpu_s(void) {
     struct rusage usage;
     getrusage(RUSAGE_SELF, &usage);
-    return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) + (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
+    return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+           (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
 }
 
-/* A line of /proc/self/status in KiB, such as VmHWM: (getrusage's figure may be of the program that started this one.) */
+/* A line of /proc/self/status in KiB, such as VmHWM (getrusage's may be of the program that started this one). */
 static long peer_memory(const char *name) {
     char line[256];
     long kib = 0;
@@ -106,9 +108,9 @@ static int peer_compare(const void *one, const void *other) {
     return (a > b) - (a < b);
 }
 
-/* Prints ', "name": {"mean": ..., ...}' in nanoseconds, less what reading the clock costs. */
-static void peer_times_print(const char *name, peer_times *times, uint64_t overhead) {
-    double scale = peer_ns_a_tick(), sum = 0;
+/* Prints ', "name": {"mean": ..., ...}' in nanoseconds a message, less what reading the clock costs. */
+static void peer_times_print(const char *name, peer_times *times, uint64_t overhead, long messages_each) {
+    double scale = peer_ns_a_tick() / (double)messages_each, sum = 0;
     if (times->count == 0) return;
     qsort(times->ticks, times->count, sizeof *times->ticks, peer_compare);
     for (size_t i = 0; i < times->count; i++) {
@@ -153,8 +155,9 @@ static void peer_read_payloads(void) {
     payloads = malloc(payload_count * line);
     if (!payloads) peer_fail("memory");
     memset(payloads, 'x', payload_count * line);
-    if (file && fread(payloads, line, payload_count, file) != payload_count) peer_fail("the payload file cannot be read");
-    if (file) fclose(file);
+    if (!file) return;
+    if (fread(payloads, line, payload_count, file) != payload_count) peer_fail("the payload file cannot be read");
+    fclose(file);
 }
 
 /* Acknowledgements, told by the peer from one thread at a time. */
@@ -230,8 +233,8 @@ static void *peer_thread_main(void *argument) {
     return NULL;
 }
 
-static void peer_print(const char *name, const char *version, peer_thread *threads, double wall_s, double cpu_s, long rss_before,
-                       uint64_t overhead) {
+static void peer_print(const char *name, const char *version, peer_thread *threads, double wall_s, double cpu_s,
+                       long rss_before, uint64_t overhead) {
     peer_times all = peer_times_new(0);
     double wall_ns = 0, cpu_ns = 0;
     for (long i = 0; i < options.threads; i++) all.room += threads[i].calls.count;
@@ -242,12 +245,13 @@ static void peer_print(const char *name, const char *version, peer_thread *threa
         wall_ns += (double)threads[i].wall_ns;
         cpu_ns += (double)threads[i].cpu_ns;
     }
-    printf("{\"peer\": \"%s\", \"version\": \"%s\", \"messages\": %ld, \"wall_s\": %.6f, \"cpu_s\": %.6f, \"rss_peak_kib\": %ld, "
-           "\"rss_before_kib\": %ld, \"rss_after_kib\": %ld, \"call_wall_ns\": %.1f, \"call_cpu_ns\": %.1f",
+    printf("{\"peer\": \"%s\", \"version\": \"%s\", \"messages\": %ld, \"wall_s\": %.6f, \"cpu_s\": %.6f, "
+           "\"rss_peak_kib\": %ld, \"rss_before_kib\": %ld, \"rss_after_kib\": %ld, \"call_wall_ns\": %.1f, "
+           "\"call_cpu_ns\": %.1f",
            name, version, options.messages, wall_s, cpu_s, peak, rss_before, rss, wall_ns / (double)options.messages,
            cpu_ns / (double)options.messages);
-    peer_times_print("call", &all, overhead);
-    peer_times_print("ack", &ack_times, 0);
+    peer_times_print("call", &all, overhead, peer_batch());
+    peer_times_print("ack", &ack_times, 0, 1);
     printf("}\n");
     fflush(stdout);
 }
@@ -264,8 +268,8 @@ static void peer_option(const char *key, const char *value) {
         {"bootstrap", &options.bootstrap}, {"topic", &options.topic}, {"payload", &options.payload},
         {"compression", &options.compression}, {"call", &options.call}, {"events", &options.events}};
     const struct { const char *key; long *number; } numbers[] = {
-        {"messages", &options.messages}, {"size", &options.size}, {"threads", &options.threads}, {"rate", &options.rate},
-        {"linger", &options.linger}, {"queue", &options.queue}, {"threshold", &options.threshold},
+        {"messages", &options.messages}, {"size", &options.size}, {"threads", &options.threads},
+        {"rate", &options.rate}, {"linger", &options.linger}, {"queue", &options.queue}, {"threshold", &options.threshold},
         {"interval", &options.interval}, {"batch", &options.batch}};
     const struct { const char *key; bool *flag; } flags[] = {
         {"calls", &options.calls}, {"latency", &options.latency}, {"wait", &options.wait}};
@@ -288,7 +292,8 @@ static void peer_read_options(int count, char **words) {
         *equals = '\0';
         peer_option(words[i], equals + 1);
     }
-    if (options.threads < 1 || options.threads > MOST_THREADS || options.size < 1) peer_fail("an option is out of range");
+    bool sound = options.threads >= 1 && options.threads <= MOST_THREADS && options.size >= 1 && options.batch >= 1;
+    if (!sound) peer_fail("an option is out of range");
 }
 
 /* A tenth of the messages, 1000 at most where they are waited for, so that connections and memory are there. */

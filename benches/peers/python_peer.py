@@ -1,4 +1,7 @@
-"""A peer in Python, with the options and the output of peer.h: python_peer.py confluent_kafka|async_producer key=value ..."""
+"""A peer in Python, with the options and the output of peer.h.
+
+python_peer.py confluent_kafka|async_producer key=value ...
+"""
 
 import json
 import os
@@ -55,7 +58,11 @@ class AsyncProducer:
         kinds = async_producer.EventType
         self.version = async_producer.library_version()
         config = {"bootstrap.servers": options.bootstrap, "delivery_threshold": 1, "linger.ms": options.linger}
-        config |= {"compression.codec": options.compression, "max_queue_size": options.queue // 2, "max_pending_bytes": 0}
+        config |= {
+            "compression.codec": options.compression,
+            "max_queue_size": options.queue // 2,
+            "max_pending_bytes": 0,
+        }
         config |= {"max_buffer_size": options.queue // 2, "max_buffer_bytesize": 1 << 32, "overflow_wait": 3600}
 
         def on_event(event):
@@ -105,7 +112,9 @@ def cpu_s():
 def summary(times):
     times.sort()
     last = len(times) - 1
-    figures = {name: times[int(last * part)] for name, part in (("p50", 0.5), ("p99", 0.99), ("p999", 0.999), ("max", 1))}
+    figures = {
+        name: times[int(last * part)] for name, part in (("p50", 0.5), ("p99", 0.99), ("p999", 0.999), ("max", 1))
+    }
     return {"mean": sum(times) / len(times), **figures}
 
 
