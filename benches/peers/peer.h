@@ -269,8 +269,8 @@ static void peer_option(const char *key, const char *value) {
         {"compression", &options.compression}, {"call", &options.call}, {"events", &options.events}};
     const struct { const char *key; long *number; } numbers[] = {
         {"messages", &options.messages}, {"size", &options.size}, {"threads", &options.threads},
-        {"rate", &options.rate}, {"linger", &options.linger}, {"queue", &options.queue}, {"threshold", &options.threshold},
-        {"interval", &options.interval}, {"batch", &options.batch}};
+        {"rate", &options.rate}, {"linger", &options.linger}, {"queue", &options.queue},
+        {"threshold", &options.threshold}, {"interval", &options.interval}, {"batch", &options.batch}};
     const struct { const char *key; bool *flag; } flags[] = {
         {"calls", &options.calls}, {"latency", &options.latency}, {"wait", &options.wait}};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
