@@ -13,9 +13,9 @@ from .peers import OURS
 INTRODUCTION = """# Benchmarks
 
 Made by `{command}` on {date}; it took {minutes} minutes. {rounds} rounds, in each of which the peers took turns. A cell
-is the median of the rounds [lowest–highest]; in brackets behind it the same for its ratio to `async_producer` in the
-same round. Only ratios say something beyond this machine. CPU seconds are of the whole client process, in Java with
-the start of the JVM.
+is the median of the rounds [lowest–highest]; in brackets behind it the same for its ratio to `async_producer` (or its
+binding) in the same round. Only ratios say something beyond this machine. CPU seconds are of the whole client
+process, in Java with the start of the JVM.
 
 All peers: acks=all, idempotent, linger.ms {linger}, the same messages, which are lines of words and random numbers.
 `async_producer` has `delivery_threshold=1`. Batches are of at most 1,000,000 bytes (Java: 262,144). The calls of the C
@@ -74,15 +74,21 @@ def table(scenario, runs):
 def cell(scenario, figure, runs, peer):
     values = values_of(scenario, figure, runs, peer)
     found = text(summary(values))
-    if peer == OURS or not found or OURS not in runs:
+    ours = reference(runs)
+    if peer == ours or not found:
         return found
-    compared = text(summary(ratios(values, values_of(scenario, figure, runs, OURS))))
+    compared = text(summary(ratios(values, values_of(scenario, figure, runs, ours))))
     return f"{found} ({compared})" if compared else found
+
+
+def reference(runs):
+    """What the others are compared with: the library, or its binding where only those of a language take part."""
+    return OURS if OURS in runs else next(peer for peer in runs if peer.name.startswith(OURS.name))
 
 
 def chart(directory, scenario, figure, runs):
     found = ((peer, summary(values_of(scenario, figure, runs, peer))) for peer in runs)
-    bars = [(peer.name, values, peer == OURS) for peer, values in found if values]
+    bars = [(peer.name, values, peer == reference(runs)) for peer, values in found if values]
     if not bars:
         return []
     name = re.sub(r"[^a-z0-9]+", "-", f"{scenario.title} {figure.name}".lower()).strip("-") + ".svg"

@@ -75,7 +75,8 @@ def call_cost(target, scale, **options):
 
 def throughput(target, scale, peers=NATIVE, **options):
     messages = int(MESSAGES[options.get("size", 100)] * scale)
-    return make(target, "Throughput", peers, THROUGHPUT, messages=messages, **options)
+    what = "Throughput in Python" if peers is PYTHON else "Throughput"
+    return make(target, what, peers, THROUGHPUT, messages=messages, **options)
 
 
 def latency(target, rate, seconds):
