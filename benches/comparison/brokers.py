@@ -71,7 +71,8 @@ class Kafka:
     def call(self, command, *arguments):
         # The broker keeps the descriptors it is given: a file, not a pipe that would never end.
         with tempfile.TemporaryFile("w+") as output:
-            subprocess.run([KAFKA, command, self.directory, *arguments], check=True, stdout=output)
+            command = [KAFKA, command, self.directory, *arguments]
+            subprocess.run(command, check=True, stdin=subprocess.DEVNULL, stdout=output)
             output.seek(0)
             return output.read()
 

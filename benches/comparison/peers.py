@@ -82,7 +82,10 @@ def run(peer, command, broker, options):
 
 def execute(command):
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, env=environment())
+        nothing = subprocess.DEVNULL
+        done = subprocess.run(
+            command, stdin=nothing, capture_output=True, text=True, timeout=PATIENCE, env=environment()
+        )
     except subprocess.TimeoutExpired as late:
         raise Failed(f"not done in {PATIENCE} s") from late
     if done.returncode != 0:
