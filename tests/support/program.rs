@@ -26,7 +26,8 @@ pub fn compile(source: &str) -> PathBuf {
         .arg("-L")
         .arg(libraries)
         .args(["-lasync_producer", "-lpthread"])
-        .arg(format!("-Wl,-rpath,{}", libraries.display()))
+        // The old kind, which comes before the LD_LIBRARY_PATH of cargo: an older build may lie there.
+        .arg(format!("-Wl,--disable-new-dtags,-rpath,{}", libraries.display()))
         .output()
         .expect("a C compiler, `cc`: on Debian, apt-get install build-essential");
     let complaint = String::from_utf8_lossy(&output.stderr);
