@@ -319,15 +319,18 @@ mod tests {
         let (mut lane, now) = (lane(2), Instant::now());
         lane.push(parcel(2, PARTITION_ANY), false);
         assert_eq!((lane.due(), lane.idle(), lane.is_ready(now)), (2, 1, true));
+        assert_eq!((lane.release(6), lane.idle()), (1, 0), "two were due already");
+        lane.push(parcel(3, PARTITION_ANY), false);
         let window = lane.window(ALL, now);
-        assert_eq!((numbers(&window), lane.due(), lane.in_flight()), (vec![0, 1], 0, 2));
+        assert_eq!((numbers(&window), lane.due(), lane.in_flight()), (vec![0, 1, 2], 0, 3));
+        assert_eq!([0, 2].map(|index: usize| window[index].delivery), [None, Some(6)]);
         assert_eq!(lane.release(7), 1);
         assert!(!lane.is_ready(now) && !lane.is_idle() && lane.ready_at().is_none(), "a window is on its way");
         window.iter().for_each(|_| lane.settled());
         assert!(lane.finish(None, NO_BACKOFF, now).is_none());
         assert!(lane.is_ready(now));
         let window = lane.window(ALL, now);
-        assert_eq!((numbers(&window), window[0].delivery, window[0].attempts), (vec![2], Some(7), 1));
+        assert_eq!((numbers(&window), window[0].delivery, window[0].attempts), (vec![3], Some(7), 1));
         lane.settled();
         assert!(lane.is_idle());
     }
