@@ -9,7 +9,7 @@ mod targets;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-/// One at a time: a target looks at the threads of the process.
+/// One at a time: a target looks at the threads of the process, another tries any number as a handle.
 static TURN: Mutex<()> = Mutex::new(());
 
 fn fuzz(name: &str, target: fn(&[u8]), inputs: u64) {

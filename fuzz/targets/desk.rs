@@ -1,9 +1,9 @@
 //! A producer that many inputs are tried on, one after another. Its Kafka is not there, and nothing starts a delivery:
 //! what an input has handed over is dropped again, and must come back as it was given.
 
-use std::cell::Cell;
 use std::collections::HashSet;
 use std::ptr;
+use std::sync::OnceLock;
 
 use async_producer::ffi::*;
 
@@ -16,9 +16,8 @@ pub struct Desk {
     pub accepted: Vec<Record>,
 }
 
-thread_local! {
-    static PRODUCER: Cell<*mut ap_producer_t> = const { Cell::new(ptr::null_mut()) };
-}
+/// One for the process: no other may be alive where any number is tried as a handle.
+static PRODUCER: OnceLock<usize> = OnceLock::new();
 
 /// In poll mode, with the events that settle a message. Room for more than any input has.
 fn start() -> *mut ap_producer_t {
@@ -47,12 +46,10 @@ fn start() -> *mut ap_producer_t {
 }
 
 impl Desk {
-    /// The same producer for every input of a thread.
+    /// The same producer for every input; one input at a time.
     pub fn new() -> Desk {
-        if PRODUCER.get().is_null() {
-            PRODUCER.set(start());
-        }
-        Desk { producer: PRODUCER.get(), accepted: Vec::new() }
+        let number = *PRODUCER.get_or_init(|| start().addr());
+        Desk { producer: ptr::without_provenance_mut(number), accepted: Vec::new() }
     }
 
     /// Notes what a call answered for one record.

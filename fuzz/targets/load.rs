@@ -14,7 +14,7 @@ use super::input::Input;
 
 pub fn run(bytes: &[u8]) {
     let mut input = Input::new(bytes);
-    let file = if input.byte() % 2 == 0 { input.rest().to_vec() } else { lines(&mut input) };
+    let file = if input.rarely(2) { input.rest().to_vec() } else { lines(&mut input) };
     check(&file);
 }
 

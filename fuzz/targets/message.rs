@@ -87,7 +87,8 @@ fn another_size(desk: &mut Desk, input: &mut Input) {
         place.cast::<usize>().write(size);
         ap_produce_message(desk.producer, place.cast())
     };
-    if size % align_of::<ap_message_t>() != 0 || !(KNOWN..=4096).contains(&size) || (stranger && size > KNOWN) {
+    if !size.is_multiple_of(align_of::<ap_message_t>()) || !(KNOWN..=4096).contains(&size) || (stranger && size > KNOWN)
+    {
         assert_eq!(status, INVALID, "struct_size {size}");
     } else {
         desk.note(&record, status);

@@ -275,16 +275,22 @@ impl Subject {
         assert!(now.dropped + now.failed + held >= now.accepted, "none is lost: {now:?}");
     }
 
+    fn read_to_the_end(&self) {
+        loop {
+            let events = desk::read(self.producer, 9, PATIENCE_MS);
+            if events.is_empty() {
+                return;
+            }
+            self.hand_in(events);
+        }
+    }
+
     /// Each message that was accepted has been settled once, everything is given back, and the handle is dead.
     fn end(mut self) {
         self.shutdown(&mut Input::new(&[]));
         self.check();
-        while self.polled {
-            let events = desk::read(self.producer, 9, PATIENCE_MS);
-            if events.is_empty() {
-                break;
-            }
-            self.hand_in(events);
+        if self.polled {
+            self.read_to_the_end();
         }
         let now = statistics(self.producer);
         assert_eq!((now.queue_size, now.buffer_size, now.in_flight, now.pending_bytes), (0, 0, 0, 0), "{now:?}");
