@@ -10,7 +10,7 @@ warnings := -std=c99 -D_POSIX_C_SOURCE=200809L -Wall -Wextra -Wpedantic -O2
 
 .DEFAULT_GOAL := build
 .NOTPARALLEL:
-.PHONY: build demo test deb header abi tables docs chaos bench bench-languages clean help setup-build setup-test prefix
+.PHONY: build demo test deb header abi tables docs chaos fuzz sanitize mutants bench bench-languages clean help setup-build setup-test prefix
 .PHONY: $(addprefix test-,core c cpp install docs go ruby node python conformance)
 
 build: ## build the library (target/release/libasync_producer.so and .a)
@@ -98,6 +98,15 @@ chaos: ## the long soak under faults of brokers and network: SECONDS=600 SEED=1 
 	tests/kafka/kafka setup
 	CHAOS_SECONDS=$(SECONDS) CHAOS_SEED=$(SEED) CHAOS_RATE=$(RATE) \
 	  $(CARGO) test --release --locked --test chaos nothing_is_lost -- --nocapture
+
+fuzz: ## every input of the ABI under libFuzzer: SECONDS=60 each; wants nightly Rust and cargo-fuzz
+	scripts/fuzz $(if $(filter command line,$(origin SECONDS)),$(SECONDS),60)
+
+sanitize: ## the library itself and the C tests under SANITIZER=asan or tsan; wants nightly Rust and clang
+	scripts/sanitize $(or $(SANITIZER),asan)
+
+mutants: ## mutation testing of the core; wants cargo-mutants
+	scripts/mutants
 
 bench-languages: prefix ## what a call costs in each language, beside C
 	AP_PREFIX=$(abspath $(target))/prefix benches/languages

@@ -154,7 +154,10 @@ impl Worker {
             if outcome.again + outcome.rerouted.len() > 0 {
                 let count = (outcome.again + outcome.rerouted.len()) as u64;
                 self.shared.counters.retried.fetch_add(count, Relaxed);
-                if let Some(Verdict { error, text: Some(text), .. }) = &outcome.reason {
+                // Where there is a pause it was refused; else it was withdrawn, and the reason is what came before that.
+                if let Some(Verdict { error, text: Some(text), .. }) = &outcome.reason
+                    && !outcome.pause.is_zero()
+                {
                     self.watch.remember(*error, text);
                 }
                 self.report_retry(lane, count, attempt, outcome.pause.as_micros() as u64, outcome.reason.as_ref());

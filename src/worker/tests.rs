@@ -849,3 +849,16 @@ fn what_is_dropped_says_what_was_wrong() {
     rig.advance(SECOND);
     assert_eq!(text(&rig, Kind::Dropped), "dropped before it was delivered; last error: scripted: no connection");
 }
+
+#[test]
+fn what_is_withdrawn_from_a_client_does_not_hide_why_it_broke() {
+    let mut rig = Rig::new(&[("stall_report_interval", "10")]);
+    rig.kafka().habit = Reply::Hold;
+    rig.produce_all(0..2);
+    rig.deliver();
+    rig.run();
+    rig.kafka().report(crate::transport::Notice::Error { code: 45, text: "the reason".into(), fatal: true });
+    rig.run();
+    rig.advance(10 * SECOND);
+    assert!(text(&rig, Kind::Stalled).ends_with("last error: the reason"), "{}", text(&rig, Kind::Stalled));
+}
