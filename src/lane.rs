@@ -348,6 +348,25 @@ mod tests {
     }
 
     #[test]
+    fn what_was_not_handed_over_does_not_count_as_too_large() {
+        let (mut lane, now) = (lane(6), Instant::now());
+        let mut window = lane.window(ALL, now);
+        lane.take_back(window.split_off(4));
+        assert_eq!(refuse(&mut lane, window, code::MSG_SIZE_TOO_LARGE, None, now).again, 4);
+        assert_eq!(lane.window(ALL, now).len(), 2, "half of four");
+    }
+
+    #[test]
+    fn a_lane_with_nothing_due_is_not_ready_nor_will_be() {
+        let (mut lane, now) = (lane(0), Instant::now());
+        assert!(!lane.is_ready(now) && lane.is_idle());
+        lane.postpone(NO_BACKOFF, now);
+        assert_eq!((lane.ready_at(), lane.failures()), (None, 1));
+        lane.forget_failures();
+        assert_eq!(lane.failures(), 0);
+    }
+
+    #[test]
     fn what_passes_is_sent_again_in_order_after_a_pause() {
         let (mut lane, now) = (lane(3), Instant::now());
         for failures in 1..=3 {
