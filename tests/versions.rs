@@ -17,7 +17,9 @@ const OLDER: &str = "3.9.1";
 fn r33_an_older_broker_gets_everything_once_and_in_order() {
     let versions = std::env::var("KAFKA_VERSIONS").unwrap_or_else(|_| OLDER.into());
     for version in versions.split_whitespace() {
-        let broker = Broker::start_version(version, &[]);
+        // Which 2.8 does not know by itself.
+        let protocols = "listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT";
+        let broker = Broker::start_version(version, &[protocols]);
         let producer = Producer::new(broker.bootstrap(), &[("compression.codec", "zstd")]);
         let values: Vec<String> = (0..500).map(|number| number.to_string()).collect();
         for (tag, value) in (0..).zip(&values) {

@@ -2,8 +2,14 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::KafkaError;
+use rdkafka::{ClientConfig, Message as _, Offset, TopicPartitionList};
 
 use crate::authority::{Authority, Identity};
+use crate::support::PATIENCE;
 use crate::support::kafka::{Broker, free_ports};
 
 pub const PASSWORD: &str = "a-password-of-alice";
@@ -84,8 +90,30 @@ impl Secured {
         });
     }
 
+    /// The values in the topic's one partition, by librdkafka's own consumer: Kafka's tools take seconds to start.
     pub fn read_values(&self, topic: &str) -> Vec<String> {
-        self.broker.read_values(topic)
+        let consumer: BaseConsumer = ClientConfig::new()
+            .set("bootstrap.servers", self.at("PLAINTEXT"))
+            .set("group.id", "reader")
+            .set("enable.auto.commit", "false")
+            .set("enable.partition.eof", "true")
+            .create()
+            .expect("a consumer");
+        let mut partition = TopicPartitionList::new();
+        partition.add_partition_offset(topic, 0, Offset::Beginning).expect("a partition");
+        consumer.assign(&partition).expect("an assignment");
+        let (begin, mut values) = (Instant::now(), Vec::new());
+        loop {
+            match consumer.poll(Duration::from_secs(1)) {
+                Some(Ok(message)) => {
+                    values.push(String::from_utf8_lossy(message.payload().expect("a value")).into_owned())
+                }
+                Some(Err(KafkaError::PartitionEOF(_))) => return values,
+                Some(Err(error)) => eprintln!("reading {topic}: {error}"),
+                None => {}
+            }
+            assert!(begin.elapsed() < PATIENCE, "{topic} was not read to its end; so far {values:?}");
+        }
     }
 }
 
