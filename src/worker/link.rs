@@ -145,7 +145,7 @@ impl Worker {
             Notice::Error { code, text, fatal } => self.hear_error(code, text, fatal, now),
             Notice::Log { level, text } => {
                 if self.shared.outbox.wants(Kind::Log)
-                    && let Some(message_count) = self.complaints.hear(&text, now)
+                    && let Some(message_count) = self.logs.hear(&text, now)
                 {
                     self.desk.tell(Event { status: level, message_count, ..Event::now(Kind::Log, c_text(text)) });
                 }
@@ -164,7 +164,7 @@ impl Worker {
         if fatal {
             self.report_error(Status::Client, code, &text, 1);
             self.link.leave(now + LEAVING_TIME);
-        } else if let Some(count) = self.complaints.hear(&text, now) {
+        } else if let Some(count) = self.errors.hear(&text, now) {
             self.report_error(Status::Client, code, &text, count);
         } else {
             self.watch.remember(code, &text);

@@ -862,3 +862,18 @@ fn what_is_withdrawn_from_a_client_does_not_hide_why_it_broke() {
     rig.advance(10 * SECOND);
     assert!(text(&rig, Kind::Stalled).ends_with("last error: the reason"), "{}", text(&rig, Kind::Stalled));
 }
+
+#[test]
+fn what_is_logged_does_not_make_an_error_come_more_often() {
+    let mut rig = Rig::new(&[]);
+    rig.kafka().habit = Reply::Hold;
+    rig.produce_all(0..1);
+    rig.deliver();
+    rig.run();
+    for round in 0..200 {
+        report_error(&rig, code::AUTHENTICATION, "kafka1:9092/1: wrong password");
+        rig.kafka().report(crate::transport::Notice::Log { level: 7, text: format!("FACILITY: line {round}") });
+        rig.run();
+    }
+    assert_eq!(rig.tags(Kind::Error).len(), 1);
+}
