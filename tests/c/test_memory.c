@@ -55,8 +55,8 @@ static void check_weighs(const char *what, const weight_t *before, int64_t noise
     WAIT_UNTIL(descriptors_now() <= before->descriptors);
     weight_t after = weigh();
     printf("  %s: %" PRId64 " kB, then %" PRId64 " kB\n", what, before->resident_kb, after.resident_kb);
-    CHECK_EQ(after.threads, before->threads);
-    CHECK_EQ(after.descriptors, before->descriptors);
+    CHECK_AT_MOST(after.threads, before->threads); /* fewer, where one of the warm-up was still listed then */
+    CHECK_AT_MOST(after.descriptors, before->descriptors);
     CHECK_AT_MOST(after.resident_kb - before->resident_kb, noise_kb);
 }
 
@@ -243,8 +243,8 @@ static void r66_a_short_soak(void) {
     CHECK_STATUS(ap_flush(producer, scaled(PATIENCE_MS)), AP_OK);
     weight_t after = weigh();
     printf("  %" PRId64 " kB after 3 s, %" PRId64 " kB at the end\n", before.resident_kb, after.resident_kb);
-    CHECK_EQ(after.threads, before.threads);
-    CHECK_EQ(after.descriptors, before.descriptors);
+    CHECK_AT_MOST(after.threads, before.threads);
+    CHECK_AT_MOST(after.descriptors, before.descriptors);
     /* The mock cluster keeps the last megabytes of each partition. */
     CHECK_AT_MOST(after.resident_kb - before.resident_kb, 12 * KB);
     finish(producer);
