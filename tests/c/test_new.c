@@ -79,7 +79,7 @@ static void threads_and_descriptors_come_back_without_a_broker(void) {
         ap_producer_t *producer = producer_calling(NULL, NULL, 0, NO_BROKER, NULL);
         produce_tags(producer, 1, 10);
         CHECK_STATUS(ap_deliver(producer), AP_OK);
-        WAIT_UNTIL(stats_of(producer).deliveries == 1);
+        WAIT_UNTIL(stats_of(producer).deliveries >= 1); /* two, where some were still in the queue */
         ap_free(producer);
     }
     WAIT_UNTIL(entries("/proc/self/task") <= threads);
