@@ -7,7 +7,6 @@ use crate::error::Status;
 use crate::event::{Event, Kind, Persistence, Subject, Text, c_text};
 use crate::inbox::Answer;
 use crate::limits::Release;
-use crate::message::PARTITION_ANY;
 use crate::stage::Stage;
 use crate::sync::Arc;
 use crate::sync::atomic::Ordering::{Relaxed, SeqCst};
@@ -122,7 +121,7 @@ impl Worker {
     /// Every due message of a lane fails with an error of its topic.
     pub(super) fn refuse(&mut self, lane: usize, error: i32, attempts: u32, now: Instant) {
         let text: Option<Box<str>> = Some(kafka::describe(error).into());
-        let stage = if self.buffer.lane(lane).partition == PARTITION_ANY { Stage::Metadata } else { Stage::Unsent };
+        let stage = self.stage_of_lane(lane);
         self.buffer.lane(lane).forget_failures();
         while self.buffer.lane(lane).due() > 0 {
             let Some((mut parcel, _)) = self.buffer.lane(lane).pop() else { break };
