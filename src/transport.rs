@@ -80,6 +80,15 @@ pub struct Window {
     pub bytes: u64,
 }
 
+/// What a purge takes back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purge {
+    /// What is not on its way; an answer to the rest may still come.
+    Unsent,
+    /// What is on its way, too: its fate is unknown then.
+    All,
+}
+
 /// A client of Kafka. Each parcel handed over comes back in exactly one [`Notice::Settled`], or from [`Transport::abandon`].
 pub trait Transport: Send {
     fn partitions(&mut self, topic: &CStr) -> Partitions;
@@ -98,8 +107,8 @@ pub trait Transport: Send {
     /// Collects what happened; never waits.
     fn poll(&mut self, notices: &mut Vec<Notice>);
 
-    /// Asks for everything handed over to be settled now.
-    fn purge(&mut self);
+    /// Asks for what was handed over to be settled now.
+    fn purge(&mut self, what: Purge);
 
     /// Parcels handed over and not settled.
     fn in_flight(&self) -> usize;

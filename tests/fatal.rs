@@ -200,6 +200,41 @@ fn r09_a_fatal_error_during_a_shutdown_that_meets_its_deadline() {
     assert_eq!(cluster.read(TOPIC, 0), ["0", "1", "2"]);
 }
 
+/// Who asks for it trades speed after a refusal for the surety that nothing of another partition is written twice.
+#[test]
+fn r06_with_the_gapless_guarantee_a_refused_batch_makes_a_new_client() {
+    const INVALID_RECORD: i32 = 87;
+    let cluster = Cluster::new(2, TOPIC, 2);
+    cluster.partition_leader(TOPIC, 1, Some(2));
+    let producer = producer(&cluster, &[("enable.gapless.guarantee", "true")]);
+    say(&producer, 0, 0..10);
+    say(&producer, 1, 10..20);
+    producer.flush();
+
+    // The answer for partition 1 is on its way when the client dies over partition 0, and still counts.
+    let before = cluster.requests(PRODUCE);
+    cluster.round_trip_time(2, Duration::from_secs(2));
+    say(&producer, 1, 20..30);
+    producer.deliver();
+    until("a request for partition 1", || cluster.requests(PRODUCE) > before);
+    cluster.errors_of_broker(1, PRODUCE, &[INVALID_RECORD]);
+    say(&producer, 0, 30..40);
+    producer.deliver();
+    until("a new client", || producer.stats().client_resets == 1);
+    cluster.round_trip_time(2, Duration::ZERO);
+    say(&producer, 1, 40..50);
+    producer.flush();
+
+    assert!(producer.events(ERROR).iter().any(|error| error.text.contains("gap-less")), "{:?}", producer.events(ERROR));
+    says_so(&producer);
+    let (delivered, failed) = account(&producer, 50);
+    assert!(failed.is_empty(), "{failed:?}");
+    for (partition, here) in [(0, [0..10, 30..40].as_slice()), (1, &[10..30, 40..50])] {
+        check_log(cluster.read(TOPIC, partition), here.iter().cloned().flatten(), &failed);
+    }
+    assert_eq!(delivered.len(), 50);
+}
+
 /// Without a producer id, idempotence sends nothing. Some refusals of one are fatal for the client, others it logs.
 #[test]
 fn r09_no_producer_id() {

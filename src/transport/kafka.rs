@@ -39,7 +39,7 @@ use secrets::Secrets;
 use slab::Slab;
 use topic::Topic;
 
-use super::{Connector, Notice, Parcel, Partitions, Transport, Verdict, Window};
+use super::{Connector, Notice, Parcel, Partitions, Purge, Transport, Verdict, Window};
 
 /// Messages handed over between two looks at the clock.
 const LOOKS: usize = 16;
@@ -305,8 +305,9 @@ impl Transport for Kafka {
         }
     }
 
-    fn purge(&mut self) {
-        let flags = rd::RD_KAFKA_PURGE_F_QUEUE | rd::RD_KAFKA_PURGE_F_INFLIGHT | rd::RD_KAFKA_PURGE_F_NON_BLOCKING;
+    fn purge(&mut self, what: Purge) {
+        let in_flight = if what == Purge::All { rd::RD_KAFKA_PURGE_F_INFLIGHT } else { 0 };
+        let flags = rd::RD_KAFKA_PURGE_F_QUEUE | in_flight | rd::RD_KAFKA_PURGE_F_NON_BLOCKING;
         // SAFETY: a live client.
         unsafe { raw::rd_kafka_purge(self.client, flags) };
     }

@@ -11,7 +11,7 @@ use crate::event::Persistence;
 use crate::stage::Stage;
 use crate::verdict::code;
 
-use super::{Connector, Notice, Parcel, Partitions, Transport, Verdict, Window};
+use super::{Connector, Notice, Parcel, Partitions, Purge, Transport, Verdict, Window};
 
 /// What is done with the next window.
 #[derive(Clone, Debug)]
@@ -45,6 +45,9 @@ pub struct Script {
     pub refuse_connections: bool,
     /// What a purge does not settle: a client that hangs.
     pub hung: bool,
+    /// What is held is on its way to Kafka, not in the client's queue.
+    pub held_is_sent: bool,
+    pub purges: Vec<Purge>,
     /// Kafka's log: topic, partition, tag.
     pub log: Vec<(CString, i32, u64)>,
     /// The tags of each window sent.
@@ -69,6 +72,8 @@ impl Default for Script {
             attempt_timeout: Duration::from_secs(30),
             refuse_connections: false,
             hung: false,
+            held_is_sent: false,
+            purges: Vec::new(),
             log: Vec::new(),
             windows: Vec::new(),
             clients: 0,
@@ -200,13 +205,18 @@ impl Transport for Scripted {
         notices.extend(news);
     }
 
-    fn purge(&mut self) {
+    fn purge(&mut self, what: Purge) {
         let mut script = self.script();
-        if script.hung {
+        script.purges.push(what);
+        if script.hung || (what == Purge::Unsent && script.held_is_sent) {
             return;
         }
         for (_, partition, parcel) in std::mem::take(&mut script.held) {
-            script.fail(partition, parcel, code::PURGE_QUEUE, Persistence::No);
+            let (error, persistence) = match script.held_is_sent {
+                true => (code::PURGE_INFLIGHT, Persistence::Possibly),
+                false => (code::PURGE_QUEUE, Persistence::No),
+            };
+            script.fail(partition, parcel, error, persistence);
         }
     }
 

@@ -15,7 +15,7 @@ use crate::error::{Error, Result, Status};
 use crate::event::Persistence;
 use crate::verdict::code;
 
-use super::{Connector, Notice, Parcel, Partitions, Transport, Verdict, Window};
+use super::{Connector, Notice, Parcel, Partitions, Purge, Transport, Verdict, Window};
 
 /// What a client or Kafka must never do, done once on purpose: whoever checks must find it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -292,11 +292,14 @@ impl Cluster {
         }
     }
 
-    /// Settles everything of a client at once.
-    fn purge(&mut self, client: u64) {
+    /// Settles what a client has, at once.
+    fn purge(&mut self, client: u64, what: Purge) {
         for index in 0..self.requests.len() {
             let request = &mut self.requests[index];
             if request.client != client {
+                continue;
+            }
+            if what == Purge::Unsent && request.leaves <= self.now {
                 continue;
             }
             let partition = request.partition;
@@ -310,7 +313,9 @@ impl Cluster {
                 self.report(client, parcel, verdict.clone());
             }
         }
-        self.leave_on_the_wire(client);
+        if what == Purge::All {
+            self.leave_on_the_wire(client);
+        }
     }
 
     /// Keeps of a client's requests only what Kafka will write yet.
@@ -421,10 +426,10 @@ impl Transport for Client {
         notices.extend(mine.into_iter().map(|(_, notice)| notice));
     }
 
-    fn purge(&mut self) {
+    fn purge(&mut self, what: Purge) {
         let mut cluster = self.cluster();
         if !self.hung || cluster.fair {
-            cluster.purge(self.number);
+            cluster.purge(self.number, what);
         }
     }
 

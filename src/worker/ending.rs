@@ -7,6 +7,7 @@ use crate::event::Kind;
 use crate::inbox::{Answer, Closing};
 use crate::shared::Phase;
 use crate::sync::Arc;
+use crate::transport::Purge;
 
 use super::Worker;
 use super::settlement::withdrawn;
@@ -48,7 +49,7 @@ impl Worker {
             None => return,
             Some(Closing::By(deadline)) if now >= deadline && !self.ending.dropping => {
                 self.ending.dropping = true;
-                self.link.leave(now + GRACE);
+                self.link.leave(now + GRACE, Purge::All);
             }
             Some(_) => {}
         }

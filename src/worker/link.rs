@@ -6,7 +6,7 @@ use crate::error::Status;
 use crate::event::{Event, Kind, c_text};
 use crate::lane;
 use crate::sync::atomic::Ordering::Relaxed;
-use crate::transport::{Connector, Notice, Transport};
+use crate::transport::{Connector, Notice, Purge, Transport};
 use crate::verdict::{self, code};
 
 use super::Worker;
@@ -20,11 +20,12 @@ const CLOSING_TIME: Duration = Duration::from_millis(250);
 pub(super) struct Link {
     connector: Box<dyn Connector>,
     state: State,
+    /// Clients in a row that went, or could not be made, before anything was delivered.
+    failures: u32,
 }
 
 enum State {
     Down {
-        failures: u32,
         retry_at: Option<Instant>,
     },
     Up(Box<dyn Transport>),
@@ -37,7 +38,7 @@ enum State {
 
 impl Link {
     pub(super) fn new(connector: Box<dyn Connector>) -> Link {
-        Link { connector, state: State::Down { failures: 0, retry_at: None } }
+        Link { connector, state: State::Down { retry_at: None }, failures: 0 }
     }
 
     /// The client, where messages may be sent through it.
@@ -59,23 +60,24 @@ impl Link {
     /// `waiting`: there is something to send.
     pub(super) fn next_look(&self, waiting: bool) -> Option<Instant> {
         match &self.state {
-            State::Down { retry_at, .. } => retry_at.filter(|_| waiting),
+            State::Down { retry_at } => retry_at.filter(|_| waiting),
             State::Up(_) => None,
             State::Leaving { until, .. } => Some(*until),
         }
     }
 
-    /// Sends nothing more through the client and asks it to settle everything by `until`.
-    pub(super) fn leave(&mut self, until: Instant) {
-        let state = std::mem::replace(&mut self.state, State::Down { failures: 0, retry_at: None });
-        self.state = match state {
-            State::Up(mut transport) => {
-                transport.purge();
-                State::Leaving { transport, until }
+    /// Sends nothing more through the client and takes back what the purge says; the rest is awaited `until` then.
+    pub(super) fn leave(&mut self, until: Instant, purge: Purge) {
+        let (mut transport, until) = match std::mem::replace(&mut self.state, State::Down { retry_at: None }) {
+            State::Up(transport) => (transport, until),
+            State::Leaving { transport, until: before } => (transport, before.min(until)),
+            down @ State::Down { .. } => {
+                self.state = down;
+                return;
             }
-            State::Leaving { transport, until: before } => State::Leaving { transport, until: before.min(until) },
-            State::Down { .. } => state,
         };
+        transport.purge(purge);
+        self.state = State::Leaving { transport, until };
     }
 
     /// Takes out a client whose time has come.
@@ -84,15 +86,34 @@ impl Link {
         if transport.in_flight() > 0 && now < *until {
             return None;
         }
-        match std::mem::replace(&mut self.state, State::Down { failures: 0, retry_at: None }) {
+        match std::mem::replace(&mut self.state, State::Down { retry_at: None }) {
             State::Leaving { transport, .. } => Some(transport),
             State::Up(_) | State::Down { .. } => None,
         }
     }
 
+    /// Something was delivered.
+    pub(super) fn serves(&mut self) {
+        self.failures = 0;
+    }
+
+    /// A client has gone. The next one may be made at once where this one served, and after a growing pause where it was
+    /// one of several that did not: Kafka may refuse each of them, a producer id for instance.
+    fn count_departure(&mut self, backoff: Duration, now: Instant) {
+        let pause = (self.failures > 0).then(|| lane::pause(backoff, self.failures));
+        self.failures += 1;
+        self.state = State::Down { retry_at: pause.map(|pause| now + pause) };
+    }
+
+    /// A client could not be made.
+    fn count_refusal(&mut self, backoff: Duration, now: Instant) {
+        self.failures += 1;
+        self.state = State::Down { retry_at: Some(now + lane::pause(backoff, self.failures)) };
+    }
+
     /// Ends the client, whatever state it is in.
     pub(super) fn close(&mut self) {
-        match std::mem::replace(&mut self.state, State::Down { failures: 0, retry_at: None }) {
+        match std::mem::replace(&mut self.state, State::Down { retry_at: None }) {
             State::Up(transport) | State::Leaving { transport, .. } => transport.close(CLOSING_TIME),
             State::Down { .. } => {}
         }
@@ -102,10 +123,10 @@ impl Link {
 impl Worker {
     /// Whether messages can be sent now; makes the client where there is none.
     pub(super) fn connect(&mut self, now: Instant) -> bool {
-        let (failures, retry_at) = match &self.link.state {
+        let retry_at = match &self.link.state {
             State::Up(_) => return true,
             State::Leaving { .. } => return false,
-            State::Down { failures, retry_at } => (*failures, *retry_at),
+            State::Down { retry_at } => *retry_at,
         };
         if self.ending.is_dropping() || retry_at.is_some_and(|time| now < time) {
             return false;
@@ -116,9 +137,7 @@ impl Worker {
                 true
             }
             Err(error) => {
-                let failures = failures + 1;
-                let pause = lane::pause(self.shared.settings.retry_backoff, failures);
-                self.link.state = State::Down { failures, retry_at: Some(now + pause) };
+                self.link.count_refusal(self.shared.settings.retry_backoff, now);
                 self.report_error(error.status, 0, &error.text, 1);
                 false
             }
@@ -161,13 +180,12 @@ impl Worker {
     fn hear_error(&mut self, code: i32, text: String, fatal: bool, now: Instant) {
         // librdkafka's text counts brokers, and not always those that are down.
         let text = if code == code::ALL_BROKERS_DOWN { "all brokers are down".into() } else { text };
+        if let Some(count) = self.errors.hear(&text, now) {
+            self.tell_error(Status::Client, code, &text, count);
+        }
+        self.watch.remember(code, &text);
         if fatal {
-            self.report_error(Status::Client, code, &text, 1);
-            self.link.leave(now + LEAVING_TIME);
-        } else if let Some(count) = self.errors.hear(&text, now) {
-            self.report_error(Status::Client, code, &text, count);
-        } else {
-            self.watch.remember(code, &text);
+            self.link.leave(now + LEAVING_TIME, Purge::Unsent);
         }
     }
 
@@ -177,10 +195,14 @@ impl Worker {
             self.give_up(parcel, now);
         }
         transport.close(CLOSING_TIME);
+        self.link.count_departure(self.shared.settings.retry_backoff, now);
         if !self.ending.is_dropping() {
             self.shared.counters.client_resets.fetch_add(1, Relaxed);
             // Not remembered as the last error: the reason is what came before it.
-            self.tell_error(Status::Client, 0, "the Kafka client is made anew", 1);
+            let text = "the Kafka client is made anew";
+            if let Some(count) = self.errors.hear(text, now) {
+                self.tell_error(Status::Client, 0, text, count);
+            }
         }
     }
 
@@ -199,6 +221,6 @@ impl Worker {
 
     /// Leaves the client because retries are used up.
     pub(super) fn leave_client(&mut self, now: Instant) {
-        self.link.leave(now + LEAVING_TIME);
+        self.link.leave(now + LEAVING_TIME, Purge::All);
     }
 }

@@ -77,6 +77,7 @@ impl Worker {
         if verdict.error == 0 {
             self.buffer.lane(lane).settled();
             self.watch.delivered(now);
+            self.link.serves();
             self.settle(parcel, Kind::Delivered, Status::Ok, &verdict);
         } else if verdict.persistence != Persistence::No {
             self.buffer.lane(lane).settled();

@@ -10,8 +10,8 @@ use crate::event::{Kind, Persistence};
 use crate::inbox::{Answer, Request};
 use crate::message::{Draft, PARTITION_ANY};
 use crate::shared::Phase;
-use crate::transport::Partitions;
 use crate::transport::scripted::Reply;
+use crate::transport::{Partitions, Purge};
 use crate::verdict::code;
 
 fn range(range: std::ops::Range<u64>) -> Vec<u64> {
@@ -407,6 +407,63 @@ fn what_was_surely_not_sent_goes_through_the_next_client() {
     rig.run();
     assert_eq!(rig.delivered(), range(0..3));
     assert!(rig.tags(Kind::Failed).is_empty());
+}
+
+#[test]
+fn what_is_on_its_way_may_still_be_answered_when_the_client_dies() {
+    let mut rig = Rig::new(&[]);
+    rig.kafka().habit = Reply::Hold;
+    rig.kafka().held_is_sent = true;
+    rig.produce_all(0..3);
+    rig.deliver();
+    rig.run();
+    rig.kafka().report(crate::transport::Notice::Error { code: 45, text: "dead".into(), fatal: true });
+    rig.advance(SECOND);
+    assert_eq!(rig.kafka().purges, [Purge::Unsent]);
+    assert!(rig.tags(Kind::Failed).is_empty() && rig.kafka().closed == 0, "it is given time");
+    rig.kafka().release();
+    rig.run();
+    assert_eq!(rig.tags(Kind::Delivered), range(0..3));
+    assert_eq!(rig.kafka().closed, 1);
+    assert_eq!(rig.kafka().clients, 1, "nothing is left to send");
+}
+
+#[test]
+fn clients_that_die_one_after_the_other_are_made_more_and_more_slowly() {
+    let mut rig = Rig::new(&[("retry_backoff", "1")]);
+    rig.kafka().habit = Reply::Hold;
+    rig.produce_all(0..1);
+    rig.deliver();
+    rig.run();
+    for clients in 1..10 {
+        assert_eq!(rig.kafka().clients, clients);
+        rig.kafka().report(crate::transport::Notice::Error { code: 45, text: "dead".into(), fatal: true });
+        rig.run();
+        let pause = if clients == 1 { 0 } else { 60.min(1 << (clients - 2)) };
+        if pause > 0 {
+            rig.advance(pause * SECOND - Duration::from_millis(1));
+            assert_eq!(rig.kafka().clients, clients, "the pause is {pause} s");
+            rig.advance(Duration::from_millis(1));
+        }
+    }
+    // Two texts, each told at first and then once a minute with how often: nine deaths in about three minutes.
+    let errors: Vec<_> = rig.events.iter().filter(|event| event.kind == Kind::Error).collect();
+    assert!(errors.len() <= 8, "{}", errors.len());
+    let anew = errors.iter().filter(|error| error.kafka_error == 0).map(|error| error.message_count);
+    assert_eq!(anew.sum::<u64>(), 9);
+
+    // One that serves is forgiven what those before it did.
+    rig.kafka().habit = Reply::Acknowledge;
+    rig.kafka().release();
+    rig.run();
+    rig.kafka().habit = Reply::Hold;
+    rig.produce_all(1..2);
+    rig.deliver();
+    rig.run();
+    let clients = rig.kafka().clients;
+    rig.kafka().report(crate::transport::Notice::Error { code: 45, text: "dead".into(), fatal: true });
+    rig.run();
+    assert_eq!(rig.kafka().clients, clients + 1, "at once");
 }
 
 #[test]

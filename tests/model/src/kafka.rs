@@ -9,7 +9,7 @@ use crate::event::Persistence;
 use crate::parker::Parker;
 use crate::sync::thread::{self, JoinHandle};
 use crate::sync::{Arc, Condvar, Mutex};
-use crate::transport::{Connector, Notice, Parcel, Partitions, Transport, Verdict, Window};
+use crate::transport::{Connector, Notice, Parcel, Partitions, Purge, Transport, Verdict, Window};
 use crate::verdict::code;
 
 pub fn describe(code: i32) -> String {
@@ -147,7 +147,7 @@ impl Transport for Client {
         notices.append(&mut state.notices);
     }
 
-    fn purge(&mut self) {
+    fn purge(&mut self, _: Purge) {
         let mut state = self.desk.state.lock().expect("no panic");
         while let Some(parcel) = state.sent.pop_front() {
             state.settle(parcel, code::PURGE_QUEUE, Persistence::No, -1);
