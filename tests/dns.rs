@@ -14,7 +14,10 @@ use support::producer::*;
 const TOPIC: &str = "topic";
 
 /// Names, what they resolve to (an address; nothing = no such name), and how often they were asked for.
-static NAMES: Mutex<Option<HashMap<String, (Option<&'static str>, usize)>>> = Mutex::new(None);
+static NAMES: Mutex<Option<HashMap<String, Answer>>> = Mutex::new(None);
+
+/// The address of a name, and how often it was asked for.
+type Answer = (Option<&'static str>, usize);
 
 fn name(name: &str, address: Option<&'static str>) {
     let mut names = NAMES.lock().expect("no panic");
