@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use chaos::cluster::Cluster;
 use chaos::ledger::Ledger;
 use chaos::log::Log;
-use chaos::nemesis::Nemesis;
+use chaos::nemesis::{Nemesis, are_unreadable_answers_wanted};
 use chaos::soak::Soak;
 use chaos::summary::Summary;
 use chaos::value::Value;
@@ -195,7 +195,7 @@ fn nothing_is_lost_doubled_or_reordered() {
     );
     eprintln!("chaos: {title}; brokers {}", cluster.bootstrap());
 
-    let options = [
+    let mut options = vec![
         format!("seed={seed}"),
         format!("rate={rate}"),
         format!("seconds={}", seconds * 10 + 600),
@@ -203,6 +203,9 @@ fn nothing_is_lost_doubled_or_reordered() {
         "request.timeout.ms=4000".into(),
         "reconnect.backoff.max.ms=1000".into(),
     ];
+    if are_unreadable_answers_wanted() {
+        options.push("enable.gapless.guarantee=true".into());
+    }
     let mut soak = Soak::start("chaos", &cluster.bootstrap(), TOPIC, &options);
     // A short run has short faults, so that it has most kinds of them.
     let longest = Duration::from_millis((seconds * 20).clamp(1000, 6000));

@@ -86,9 +86,13 @@ const FAULTS: [Fault; 23] = [
 
 /// Answers that cannot be read. librdkafka fails the requests of that connection for good and begins a new epoch of its
 /// producer id, in which Kafka does not know again what another broker has written without being able to say so: messages
-/// of other partitions can be there twice. Nothing above librdkafka can keep it from that, so these come only with
-/// CHAOS_UNREADABLE=1; what they do by themselves is r18_answers_that_make_no_sense.
+/// of other partitions can be there twice. Only enable.gapless.guarantee keeps it from that, so these come only with
+/// CHAOS_UNREADABLE=1, which sets that; what they do by themselves is r18_answers_that_make_no_sense.
 const UNREADABLE: [Fault; 2] = [Fault::AbsurdSize, Fault::Http];
+
+pub fn are_unreadable_answers_wanted() -> bool {
+    std::env::var("CHAOS_UNREADABLE").is_ok_and(|value| value == "1")
+}
 
 /// A fault that is over. Times are of the monotonic clock.
 #[derive(Debug)]
@@ -119,7 +123,7 @@ impl Nemesis {
     pub fn strike(&mut self, cluster: &Cluster) -> Past {
         if self.round.is_empty() {
             self.round = FAULTS.to_vec();
-            if std::env::var("CHAOS_UNREADABLE").is_ok() {
+            if are_unreadable_answers_wanted() {
                 self.round.extend(UNREADABLE);
             }
         }
