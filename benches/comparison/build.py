@@ -12,6 +12,7 @@ WORK = TARGET / "bench"
 BENCHES = ROOT / "benches"
 CFLAGS = ["-std=c11", "-O2", "-Wall", "-Wextra", "-Wpedantic", "-Werror"]
 CONFLUENT_KAFKA = "confluent-kafka==2.16.1"
+NODE_RDKAFKA = "node-rdkafka@3.6.1"
 
 
 def run(*command, **options):
@@ -94,12 +95,35 @@ def build_python_binding():
     return [sys.executable, BENCHES / "peers/python_peer.py", "async_producer"]
 
 
+def build_node_rdkafka():
+    """Its librdkafka is compiled, which takes minutes: its ready-made binaries are not on npm."""
+    home = WORK / "node"
+    if not (home / "node_modules/node-rdkafka/build/Release/node-librdkafka.node").exists():
+        home.mkdir(exist_ok=True)
+        headers = {} if "npm_config_nodedir" in os.environ else {"npm_config_nodedir": "/usr"}
+        environment = {**os.environ, **headers, "BUILD_LIBRDKAFKA": "1"}
+        run("npm", "install", "--no-save", "--prefix", home, NODE_RDKAFKA, env=environment, stdout=subprocess.DEVNULL)
+    return node_peer("node-rdkafka")
+
+
+def build_node_binding():
+    if not (ROOT / "bindings/node/node_modules").exists():
+        run("npm", "ci", "--ignore-scripts", cwd=ROOT / "bindings/node", stdout=subprocess.DEVNULL)
+    return node_peer("async_producer")
+
+
+def node_peer(name):
+    return ["env", f"NODE_PEERS={WORK / 'node'}", "node", BENCHES / "peers/node_peer.js", name]
+
+
 OTHERS = {
     "threaded_producer": build_threaded_producer,
     "franz-go": build_franz_go,
     "java": fetch_java,
     "confluent-kafka (Python)": fetch_confluent_python,
     "async_producer (Python)": build_python_binding,
+    "node-rdkafka (Node)": build_node_rdkafka,
+    "async_producer (Node)": build_node_binding,
 }
 
 

@@ -11,8 +11,8 @@ LINGER = 5  # milliseconds
 MESSAGES = {100: 1_000_000, 1024: 300_000, 10240: 50_000}
 BY_NAME = {peer.name: peer for peer in PEERS}
 CALLERS = [peer for peer in PEERS if peer.calls and peer.threads]
-NATIVE = [peer for peer in PEERS if "Python" not in peer.name]
-PYTHON = [peer for peer in PEERS if "Python" in peer.name]
+BINDINGS = {language: [peer for peer in PEERS if f"({language})" in peer.name] for language in ("Python", "Node")}
+NATIVE = [peer for peer in PEERS if not any(peer in peers for peers in BINDINGS.values())]
 LATENCY = [BY_NAME["async_producer"], BY_NAME["librdkafka, rd_kafka_produce"], BY_NAME["rust-rdkafka ThreadedProducer"]]
 LATENCY += [BY_NAME["franz-go"], BY_NAME["Java ProducerPerformance"]]
 
@@ -73,10 +73,15 @@ def call_cost(target, scale, **options):
     )
 
 
-def throughput(target, scale, peers=NATIVE, **options):
+def throughput(target, scale, peers=NATIVE, what="Throughput", **options):
     messages = int(MESSAGES[options.get("size", 100)] * scale)
-    what = "Throughput in Python" if peers is PYTHON else "Throughput"
     return make(target, what, peers, THROUGHPUT, messages=messages, **options)
+
+
+def bindings(target, scale, **options):
+    return [
+        throughput(target, scale, peers, f"Throughput in {language}", **options) for language, peers in BINDINGS.items()
+    ]
 
 
 def latency(target, rate, seconds):
@@ -92,12 +97,35 @@ def quick():
         throughput("sink", 0.3),
         throughput("sink", 0.3, size=1024, partitions=6, compression="lz4"),
         throughput("Kafka", 0.3),
-        throughput("sink", 0.1, PYTHON),
+        *bindings("sink", 0.1),
         latency("sink", 1000, 3),
     ]
 
 
-def full():
+def usual():
+    """Each thing that varies, varied alone."""
+    variants = [
+        {},
+        {"threads": 2},
+        {"threads": 4},
+        {"size": 1024},
+        {"size": 10240},
+        {"partitions": 6},
+        {"compression": "lz4"},
+        {"threads": 4, "partitions": 6},
+        {"size": 1024, "partitions": 6, "compression": "lz4"},
+    ]
+    calls = [call_cost(target, 0.3, threads=threads) for target in ("nobody", "sink") for threads in (1, 2, 4)]
+    calls += [call_cost("sink", 0.3, size=size) for size in (1024, 10240)]
+    rates = [throughput("sink", 0.5, **variant) for variant in variants]
+    rates += [throughput("Kafka", 0.5, **variant) for variant in ({}, {"size": 1024}, {"partitions": 6})]
+    languages = [scenario for size in (100, 1024) for scenario in bindings("sink", 0.2, size=size)]
+    late = [latency("sink", rate, 5) for rate in (1_000, 20_000)] + [latency("Kafka", 1_000, 5)]
+    return calls + rates + languages + late
+
+
+def every():
+    """Every combination."""
     calls = [
         call_cost(target, 0.5, threads=threads, size=size)
         for target in ("nobody", "sink")
@@ -112,6 +140,9 @@ def full():
         for partitions in (1, 6)
         for compression in ("none", "lz4")
     ]
-    python = [throughput("sink", 0.2, PYTHON, size=size) for size in (100, 1024)]
+    languages = [scenario for size in (100, 1024) for scenario in bindings("sink", 0.2, size=size)]
     late = [latency(target, rate, 10) for target in ("sink", "Kafka") for rate in (1_000, 20_000)]
-    return calls + rates + python + late
+    return calls + rates + languages + late
+
+
+SETS = {"quick": quick, "usual": usual, "every": every}
