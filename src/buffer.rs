@@ -23,6 +23,8 @@ const INDEXED: usize = 4096;
 pub struct Buffer {
     topics: Vec<Topic>,
     by_name: HashMap<CString, usize>,
+    /// The topic of the message before: mostly it is the next one's too.
+    last_topic: usize,
     lanes: Vec<Lane>,
     /// Lanes that may have a window to send.
     ready: VecDeque<usize>,
@@ -46,6 +48,7 @@ struct Topic {
     unrouted: usize,
     lanes: Vec<Option<usize>>,
     far_lanes: HashMap<i32, usize>,
+    /// How many there are, and until when that is believed.
     partitions: Option<(i32, Instant)>,
     sticky: i32,
     sticky_left: u32,
@@ -56,6 +59,7 @@ impl Buffer {
         Buffer {
             topics: Vec::new(),
             by_name: HashMap::new(),
+            last_topic: 0,
             lanes: Vec::new(),
             ready: VecDeque::new(),
             stirred: Vec::new(),
@@ -110,7 +114,7 @@ impl Buffer {
         self.held += 1;
         self.held_bytes += message.payload_len();
         self.idle += usize::from(delivery.is_none());
-        let topic = self.topic(message.topic());
+        let topic = self.topic_of_message(&message);
         let sequence = self.next_sequence;
         self.next_sequence += 1;
         let unrouted = self.topics[topic].unrouted;
@@ -152,6 +156,14 @@ impl Buffer {
             }
         }
         None
+    }
+
+    /// Hands the next window of a lane to Kafka. How many messages it has.
+    pub fn send(&mut self, lane: usize, transport: &mut dyn Transport, now: Instant) -> usize {
+        let lane = &mut self.lanes[lane];
+        let topic = &self.topics[lane.topic].name;
+        transport.send(topic, lane.partition, &mut lane.window(transport.window(), now));
+        lane.in_flight()
     }
 
     /// A lane may have become ready: its window is back, or its pause is over.
@@ -268,8 +280,8 @@ impl Buffer {
             return Some(self.lane_of(topic, message.partition()));
         }
         let transport = transport?;
-        let (count, since) = self.topics[topic].partitions?;
-        let count = if now.saturating_duration_since(since) < BELIEF {
+        let (count, until) = self.topics[topic].partitions?;
+        let count = if now < until {
             count
         } else {
             match self.ask(topic, transport, now) {
@@ -285,7 +297,7 @@ impl Buffer {
     fn ask(&mut self, topic: usize, transport: &mut dyn Transport, now: Instant) -> Partitions {
         let answer = transport.partitions(&self.topics[topic].name);
         if let Partitions::Known(count) = answer {
-            self.topics[topic].partitions = Some((count, now));
+            self.topics[topic].partitions = Some((count, now + BELIEF));
         }
         answer
     }
@@ -300,6 +312,14 @@ impl Buffer {
         }
         topic.sticky_left -= 1;
         topic.sticky
+    }
+
+    fn topic_of_message(&mut self, message: &Message) -> usize {
+        let name = message.topic_with_nul();
+        if self.topics.get(self.last_topic).is_none_or(|topic| topic.name.as_bytes_with_nul() != name) {
+            self.last_topic = self.topic(message.topic());
+        }
+        self.last_topic
     }
 
     fn topic(&mut self, name: &CStr) -> usize {

@@ -127,37 +127,16 @@ impl Lane {
         if self.due > 0 && self.in_flight == 0 { self.not_before } else { None }
     }
 
-    /// Takes the next window out: as many due messages as fit, at least one.
-    pub fn window(&mut self, most: Window, now: Instant) -> Vec<Parcel> {
-        let messages = most.messages.min(self.limit.messages).min(self.due);
-        let bytes = most.bytes.min(self.limit.bytes);
-        let mut count = 0;
+    /// Begins the next window: as many due messages as fit, at least one. What is not taken of it stays for the one after.
+    pub fn window(&mut self, most: Window, now: Instant) -> Departure<'_> {
+        let most = Window {
+            messages: most.messages.min(self.limit.messages).min(self.due),
+            bytes: most.bytes.min(self.limit.bytes),
+        };
         self.window_bytes = 0;
-        for parcel in self.waiting.iter_mut().take(messages) {
-            let size = parcel.message.wire_len();
-            if count > 0 && self.window_bytes + size > bytes {
-                break;
-            }
-            parcel.attempts += 1;
-            self.window_bytes += size;
-            count += 1;
-        }
-        self.due -= count;
-        self.in_flight = count;
         self.not_before = None;
         self.attempt_since = Some(now);
-        self.waiting.drain(..count).collect()
-    }
-
-    /// The end of the window was not handed over after all: it goes with the next one.
-    pub fn take_back(&mut self, rest: Vec<Parcel>) {
-        self.in_flight -= rest.len();
-        self.due += rest.len();
-        for mut parcel in rest.into_iter().rev() {
-            parcel.attempts -= 1;
-            self.window_bytes -= parcel.message.wire_len();
-            self.waiting.push_front(parcel);
-        }
+        Departure { lane: self, most }
     }
 
     /// One message of the window is settled.
@@ -252,6 +231,34 @@ impl Lane {
     }
 }
 
+/// A window on its way out, message by message: who takes them may stop at any of them.
+pub struct Departure<'a> {
+    lane: &'a mut Lane,
+    most: Window,
+}
+
+impl Iterator for Departure<'_> {
+    type Item = Parcel;
+
+    #[inline]
+    fn next(&mut self) -> Option<Parcel> {
+        let Departure { lane, most } = self;
+        if lane.in_flight >= most.messages {
+            return None;
+        }
+        let bytes = lane.window_bytes + lane.waiting.front()?.message.wire_len();
+        if lane.in_flight > 0 && bytes > most.bytes {
+            return None;
+        }
+        let mut parcel = lane.waiting.pop_front()?;
+        parcel.attempts += 1;
+        lane.due -= 1;
+        lane.in_flight += 1;
+        lane.window_bytes = bytes;
+        Some(parcel)
+    }
+}
+
 /// The pause before attempt `failures` + 1: doubled each time, within bounds.
 pub fn pause(backoff: Duration, failures: u32) -> Duration {
     let factor = 1u32 << failures.saturating_sub(1).min(16);
@@ -307,7 +314,7 @@ mod tests {
     #[test]
     fn a_window_is_full_by_messages_or_bytes_and_never_empty() {
         let now = Instant::now();
-        let window = |messages, bytes| lane(5).window(Window { messages, bytes }, now).len();
+        let window = |messages, bytes| lane(5).window(Window { messages, bytes }, now).count();
         assert_eq!(window(3, u64::MAX), 3);
         assert_eq!(window(99, u64::MAX), 5);
         assert_eq!((window(99, 2 * size()), window(99, 3 * size() - 1)), (2, 2));
@@ -321,7 +328,7 @@ mod tests {
         assert_eq!((lane.due(), lane.idle(), lane.is_ready(now)), (2, 1, true));
         assert_eq!((lane.release(6), lane.idle()), (1, 0), "two were due already");
         lane.push(parcel(3, PARTITION_ANY), false);
-        let window = lane.window(ALL, now);
+        let window: Vec<_> = lane.window(ALL, now).collect();
         assert_eq!((numbers(&window), lane.due(), lane.in_flight()), (vec![0, 1, 2], 0, 3));
         assert_eq!([0, 2].map(|index: usize| window[index].delivery), [None, Some(6)]);
         assert_eq!(lane.release(7), 1);
@@ -329,7 +336,7 @@ mod tests {
         window.iter().for_each(|_| lane.settled());
         assert!(lane.finish(None, NO_BACKOFF, now).is_none());
         assert!(lane.is_ready(now));
-        let window = lane.window(ALL, now);
+        let window: Vec<_> = lane.window(ALL, now).collect();
         assert_eq!((numbers(&window), window[0].delivery, window[0].attempts), (vec![3], Some(7), 1));
         lane.settled();
         assert!(lane.is_idle());
@@ -338,22 +345,20 @@ mod tests {
     #[test]
     fn what_was_not_handed_over_goes_first_in_the_next_window() {
         let (mut lane, now) = (lane(4), Instant::now());
-        let mut window = lane.window(Window { messages: 3, ..ALL }, now);
-        lane.take_back(window.split_off(1));
+        lane.window(Window { messages: 3, ..ALL }, now).next().expect("a message");
         assert_eq!((lane.in_flight(), lane.due()), (1, 3));
         lane.settled();
         assert!(lane.finish(None, NO_BACKOFF, now).is_none());
-        let window = lane.window(ALL, now);
+        let window: Vec<_> = lane.window(ALL, now).collect();
         assert_eq!((numbers(&window), window[0].attempts), (vec![1, 2, 3], 1), "the attempt is not counted");
     }
 
     #[test]
     fn what_was_not_handed_over_does_not_count_as_too_large() {
         let (mut lane, now) = (lane(6), Instant::now());
-        let mut window = lane.window(ALL, now);
-        lane.take_back(window.split_off(4));
+        let window: Vec<_> = lane.window(ALL, now).take(4).collect();
         assert_eq!(refuse(&mut lane, window, code::MSG_SIZE_TOO_LARGE, None, now).again, 4);
-        assert_eq!(lane.window(ALL, now).len(), 2, "half of four");
+        assert_eq!(lane.window(ALL, now).count(), 2, "half of four");
     }
 
     #[test]
@@ -371,7 +376,7 @@ mod tests {
         let (mut lane, now) = (lane(3), Instant::now());
         for failures in 1..=3 {
             let start = lane.ready_at().unwrap_or(now);
-            let window = lane.window(ALL, start);
+            let window: Vec<_> = lane.window(ALL, start).collect();
             assert_eq!((numbers(&window), window[0].attempts), (vec![0, 1, 2], failures));
             let outcome = refuse(&mut lane, window, code::TRANSPORT, None, start);
             assert_eq!((outcome.again, outcome.failed.len(), outcome.rerouted.len()), (3, 0, 0));
@@ -385,10 +390,10 @@ mod tests {
     #[test]
     fn retries_end_at_their_number() {
         let (mut lane, now) = (lane(2), Instant::now());
-        let window = lane.window(ALL, now);
+        let window: Vec<_> = lane.window(ALL, now).collect();
         let outcome = refuse(&mut lane, window, code::TRANSPORT, Some(1), now);
         assert_eq!((outcome.again, outcome.failed.len()), (2, 0), "one retry is left");
-        let window = lane.window(ALL, now);
+        let window: Vec<_> = lane.window(ALL, now).collect();
         let outcome = refuse(&mut lane, window, code::TRANSPORT, Some(1), now);
         assert_eq!((outcome.again, outcome.failed.len(), lane.failures()), (0, 2, 0), "and those after start anew");
         assert_eq!(outcome.failed[0].1.error, code::TRANSPORT);
@@ -398,14 +403,14 @@ mod tests {
     fn a_refused_window_is_halved_until_one_is_alone_and_grows_again() {
         let (mut lane, now) = (lane(4), Instant::now());
         for (size, failed) in [(4, 0), (2, 0), (1, 1)] {
-            let window = lane.window(ALL, now);
+            let window: Vec<_> = lane.window(ALL, now).collect();
             assert_eq!(window.len(), size);
             let outcome = refuse(&mut lane, window, code::INVALID_RECORD, None, now);
             assert_eq!((outcome.failed.len(), outcome.again), (failed, size - failed));
             assert!(outcome.pause.is_zero(), "there is nothing to wait for");
         }
         for size in [1, 2] {
-            let window = lane.window(ALL, now);
+            let window: Vec<_> = lane.window(ALL, now).collect();
             assert_eq!(window.len(), size);
             window.iter().for_each(|_| lane.settled());
             assert!(lane.finish(None, NO_BACKOFF, now).is_none());
@@ -415,10 +420,10 @@ mod tests {
     #[test]
     fn a_window_too_large_for_the_topic_is_halved_in_bytes_and_stays_so() {
         let (mut lane, now) = (lane(4), Instant::now());
-        let window = lane.window(ALL, now);
+        let window: Vec<_> = lane.window(ALL, now).collect();
         assert_eq!(refuse(&mut lane, window, code::MSG_SIZE_TOO_LARGE, None, now).again, 4);
         for left in [2, 0] {
-            assert_eq!(lane.window(ALL, now).len(), 2);
+            assert_eq!(lane.window(ALL, now).count(), 2);
             (0..2).for_each(|_| lane.settled());
             assert!(lane.finish(None, NO_BACKOFF, now).is_none());
             assert_eq!(lane.due(), left);
@@ -429,7 +434,7 @@ mod tests {
     fn a_partition_that_is_gone_sends_away_those_it_was_not_chosen_for() {
         let (mut lane, now) = (lane(1), Instant::now());
         lane.push(parcel(1, 0), true);
-        let window = lane.window(ALL, now);
+        let window: Vec<_> = lane.window(ALL, now).collect();
         let outcome = refuse(&mut lane, window, code::UNKNOWN_PARTITION, None, now);
         assert_eq!(numbers(&outcome.rerouted), [0]);
         assert_eq!(outcome.failed.iter().map(|(parcel, _)| parcel.sequence).collect::<Vec<_>>(), [1]);

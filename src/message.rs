@@ -107,9 +107,19 @@ impl Draft<'_> {
     }
 }
 
+/// Whether a byte may stand in a topic's name: a table, because each call looks at each of them.
+const LEGAL: [bool; 256] = {
+    let mut legal = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        legal[byte] = (byte as u8).is_ascii_alphanumeric() || matches!(byte as u8, b'.' | b'_' | b'-');
+        byte += 1;
+    }
+    legal
+};
+
 /// Kafka's rule for topic names; librdkafka would accept anything and let the broker refuse it much later.
 fn check_topic(name: &[u8]) -> Result<()> {
-    let legal = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
     let shown = || Lossy(&name[..name.len().min(MAX_TOPIC_LEN)]);
     if name.is_empty() {
         return Err(Error::invalid("topic is empty; 1 to 249 characters are allowed"));
@@ -124,7 +134,7 @@ fn check_topic(name: &[u8]) -> Result<()> {
     if name == b"." || name == b".." {
         return Err(Error::invalid(format_args!("topic \"{}\" is not allowed", shown())));
     }
-    if !name.iter().all(legal) {
+    if !name.iter().all(|byte| LEGAL[*byte as usize]) {
         return Err(Error::invalid(format_args!(
             "topic \"{}\" has an illegal character; letters, digits, '.', '_' and '-' are allowed",
             shown()
@@ -191,9 +201,9 @@ impl Message {
         put(&mut fixed, PLACE, [place as u8]);
         block.extend_from_slice(&fixed);
         block.extend_from_slice(draft.topic.to_bytes_with_nul());
-        block.extend_from_slice(draft.key.unwrap_or_default());
-        block.extend_from_slice(draft.value.unwrap_or_default());
-        block.extend_from_slice(draft.partition_key.unwrap_or_default());
+        for part in [draft.key, draft.value, draft.partition_key].into_iter().flatten() {
+            block.extend_from_slice(part);
+        }
         for header in draft.headers {
             block.extend_from_slice(header.name.to_bytes_with_nul());
             block.extend_from_slice(&len_of(header.value).to_ne_bytes());
@@ -219,7 +229,12 @@ impl Message {
     }
 
     pub fn topic(&self) -> &CStr {
-        CStr::from_bytes_with_nul(&self.0[META..self.key_start()]).unwrap_or_default()
+        CStr::from_bytes_with_nul(self.topic_with_nul()).unwrap_or_default()
+    }
+
+    /// The topic as it stands in the block: for the places where looking for the NUL again would cost too much.
+    pub fn topic_with_nul(&self) -> &[u8] {
+        &self.0[META..self.key_start()]
     }
 
     pub fn key(&self) -> Option<&[u8]> {
@@ -257,9 +272,8 @@ impl Message {
 
     /// As [`Draft::payload_len`].
     pub fn payload_len(&self) -> u64 {
-        let names_and_values: usize =
-            self.headers().map(|header| header.name.count_bytes() + header.value.map_or(0, <[u8]>::len)).sum();
-        (self.partition_key_start() - self.key_start() + names_and_values) as u64
+        let beside = self.key_start() + self.len_at(PARTITION_KEY_LEN) + self.header_count() * HEADER_FRAME;
+        (self.0.len() - beside) as u64
     }
 
     /// As [`Draft::wire_len`].
@@ -327,8 +341,11 @@ fn len_of(bytes: Option<&[u8]>) -> i32 {
     bytes.map_or(-1, |bytes| bytes.len() as i32)
 }
 
+/// What is stored of a header beside its name and value: the NUL and the length.
+const HEADER_FRAME: usize = 1 + size_of::<i32>();
+
 fn header_len(header: &Header) -> usize {
-    header.name.count_bytes() + 1 + size_of::<i32>() + header.value.map_or(0, <[u8]>::len)
+    header.name.count_bytes() + HEADER_FRAME + header.value.map_or(0, <[u8]>::len)
 }
 
 #[cfg(test)]

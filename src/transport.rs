@@ -101,8 +101,9 @@ pub trait Transport: Send {
     /// How long an attempt may take before it counts as failed, where attempts are limited.
     fn attempt_timeout(&self) -> Duration;
 
-    /// Hands parcels over, in order. Answers those that would not go in one request with the first: it took too long.
-    fn send(&mut self, topic: &CStr, partition: i32, parcels: Vec<Parcel>) -> Vec<Parcel>;
+    /// Hands parcels over, in order. Takes no more where the next would not go in one request with the first: it took too
+    /// long.
+    fn send(&mut self, topic: &CStr, partition: i32, parcels: &mut dyn Iterator<Item = Parcel>);
 
     /// Collects what happened; never waits.
     fn poll(&mut self, notices: &mut Vec<Notice>);

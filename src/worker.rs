@@ -237,15 +237,10 @@ impl Worker {
             self.refuse_or_retry(lane, error, now);
         }
         let Some(transport) = self.link.transport() else { return };
-        let most = transport.window();
         self.buffer.wake_lanes(now);
         while let Some(lane) = self.buffer.next_ready(now) {
-            let parcels = self.buffer.lane(lane).window(most, now);
-            let partition = self.buffer.lane(lane).partition;
-            let rest = transport.send(self.buffer.topic_of(lane), partition, parcels);
-            let lane = self.buffer.lane(lane);
-            lane.take_back(rest);
-            self.shared.counters.in_flight.fetch_add(lane.in_flight() as u64, Relaxed);
+            let count = self.buffer.send(lane, transport, now);
+            self.shared.counters.in_flight.fetch_add(count as u64, Relaxed);
         }
     }
 

@@ -8,6 +8,7 @@
 
 #![allow(unsafe_code)]
 
+mod form;
 mod properties;
 /// cbindgen:ignore
 mod raw;
@@ -34,6 +35,7 @@ use crate::stage::Stage;
 use crate::sys;
 use crate::verdict::code;
 
+use form::Form;
 pub use properties::Properties;
 use secrets::Secrets;
 use slab::Slab;
@@ -138,16 +140,11 @@ impl Kafka {
     }
 
     /// Hands one parcel over; gives it back with the reason where it is refused.
-    fn produce(
-        &mut self,
-        topic: *mut rd::rd_kafka_topic_t,
-        partition: i32,
-        parcel: Parcel,
-    ) -> std::result::Result<(), (Parcel, i32, String)> {
+    fn produce(&mut self, form: &mut Form, parcel: Parcel) -> std::result::Result<(), (Parcel, i32, String)> {
         let ticket = self.slab.insert(parcel);
         let message = &self.slab.get(ticket).expect("inserted above").message;
         // SAFETY: the message stays in the slab until its report; see the module's comment.
-        let refusal = unsafe { produce_message(self.client, topic, partition, message, ticket) };
+        let refusal = unsafe { produce_message(self.client, form, message, ticket) };
         match refusal {
             Err((error, text)) => {
                 let parcel = self.slab.remove(ticket).expect("inserted above");
@@ -265,14 +262,13 @@ impl Transport for Kafka {
         self.attempt_timeout
     }
 
-    fn send(&mut self, topic: &CStr, partition: i32, parcels: Vec<Parcel>) -> Vec<Parcel> {
-        let handle = self.topic(topic).handle();
+    fn send(&mut self, topic: &CStr, partition: i32, parcels: &mut dyn Iterator<Item = Parcel>) {
+        let mut form = Form::new(self.topic(topic).handle(), partition);
         let begun = Instant::now();
         let mut is_there = true;
-        let mut parcels = parcels.into_iter();
         for count in 1.. {
             let Some(parcel) = parcels.next() else { break };
-            if let Err((parcel, error, text)) = self.produce(handle, partition, parcel) {
+            if let Err((parcel, error, text)) = self.produce(&mut form, parcel) {
                 is_there = false;
                 let error = if self.topic(topic).is_excused(error) { code::UNKNOWN_TOPIC_OR_PARTITION } else { error };
                 self.local.push(Notice::Settled(parcel, refused(error, partition, text)));
@@ -287,7 +283,6 @@ impl Transport for Kafka {
         if !self.local.is_empty() {
             self.waker.unpark();
         }
-        parcels.collect()
     }
 
     fn poll(&mut self, notices: &mut Vec<Notice>) {
@@ -378,24 +373,14 @@ unsafe fn explain(message: *const rd::rd_kafka_message_t, error: i32) -> String 
 /// `message` must stay where it is until its report.
 unsafe fn produce_message(
     client: *mut rd::rd_kafka_t,
-    topic: *mut rd::rd_kafka_topic_t,
-    partition: i32,
+    form: &mut Form,
     message: &Message,
     ticket: usize,
 ) -> std::result::Result<(), (i32, String)> {
-    let headers = unsafe { header_list(message) };
-    let mut fields = [
-        raw::topic(topic),
-        raw::partition(partition),
-        raw::value(message.value()),
-        raw::key(message.key()),
-        raw::timestamp(message.timestamp_ms()),
-        raw::opaque(ticket),
-        raw::headers(headers),
-    ];
-    let count = if headers.is_null() { fields.len() - 1 } else { fields.len() };
     unsafe {
-        let error = rd::rd_kafka_produceva(client, fields.as_mut_ptr(), count);
+        let headers = header_list(message);
+        let fields = form.fill(message, ticket, headers);
+        let error = rd::rd_kafka_produceva(client, fields.as_ptr(), fields.len());
         if error.is_null() {
             return Ok(());
         }

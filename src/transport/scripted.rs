@@ -192,11 +192,10 @@ impl Transport for Scripted {
         self.script().attempt_timeout
     }
 
-    fn send(&mut self, topic: &CStr, partition: i32, mut parcels: Vec<Parcel>) -> Vec<Parcel> {
-        let rest = parcels.split_off(parcels.len().min(self.script().most_at_once));
+    fn send(&mut self, topic: &CStr, partition: i32, parcels: &mut dyn Iterator<Item = Parcel>) {
+        let parcels: Vec<Parcel> = parcels.take(self.script().most_at_once).collect();
         self.in_flight += parcels.len();
         self.script().receive(topic, partition, parcels);
-        rest
     }
 
     fn poll(&mut self, notices: &mut Vec<Notice>) {

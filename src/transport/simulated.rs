@@ -403,16 +403,16 @@ impl Transport for Client {
         self.cluster().attempt_timeout
     }
 
-    fn send(&mut self, topic: &CStr, partition: i32, mut parcels: Vec<Parcel>) -> Vec<Parcel> {
+    fn send(&mut self, topic: &CStr, partition: i32, parcels: &mut dyn Iterator<Item = Parcel>) {
         let mut cluster = self.cluster();
         let slow = cluster.dice.below(10) == 0;
-        let most = if slow { 1 + cluster.dice.below(parcels.len() as u64) as usize } else { parcels.len() };
-        let rest = parcels.split_off(most);
+        let window = cluster.window.messages as u64;
+        let most = if slow { 1 + cluster.dice.below(window) as usize } else { usize::MAX };
+        let parcels: Vec<Parcel> = parcels.take(most).collect();
         let count = parcels.len();
         cluster.receive(self.number, self.hung, topic, partition, parcels);
         drop(cluster);
         self.in_flight += count;
-        rest
     }
 
     fn poll(&mut self, notices: &mut Vec<Notice>) {

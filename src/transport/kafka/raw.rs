@@ -1,8 +1,7 @@
 //! librdkafka's functions where the crate's bindings cannot be used: those that answer an error code as a Rust enum, and
-//! one they leave out; and the fields of a produce call.
+//! one they leave out.
 
 use std::ffi::{CStr, c_char, c_int, c_void};
-use std::mem::MaybeUninit;
 
 use rdkafka::bindings as rd;
 
@@ -61,49 +60,4 @@ pub unsafe fn owned(text: *const c_char) -> String {
         return String::new();
     }
     unsafe { CStr::from_ptr(text).to_string_lossy().into_owned() }
-}
-
-pub fn topic(topic: *mut rd::rd_kafka_topic_t) -> rd::rd_kafka_vu_t {
-    field(rd::rd_kafka_vtype_t::RD_KAFKA_VTYPE_RKT, |value| value.rkt = topic)
-}
-
-pub fn partition(partition: i32) -> rd::rd_kafka_vu_t {
-    field(rd::rd_kafka_vtype_t::RD_KAFKA_VTYPE_PARTITION, |value| value.i32_ = partition)
-}
-
-/// NULL is null, a pointer with length 0 is empty.
-pub fn value(bytes: Option<&[u8]>) -> rd::rd_kafka_vu_t {
-    field(rd::rd_kafka_vtype_t::RD_KAFKA_VTYPE_VALUE, |value| value.mem = memory(bytes))
-}
-
-pub fn key(bytes: Option<&[u8]>) -> rd::rd_kafka_vu_t {
-    field(rd::rd_kafka_vtype_t::RD_KAFKA_VTYPE_KEY, |value| value.mem = memory(bytes))
-}
-
-pub fn timestamp(milliseconds: i64) -> rd::rd_kafka_vu_t {
-    field(rd::rd_kafka_vtype_t::RD_KAFKA_VTYPE_TIMESTAMP, |value| value.i64_ = milliseconds)
-}
-
-pub fn opaque(number: usize) -> rd::rd_kafka_vu_t {
-    field(rd::rd_kafka_vtype_t::RD_KAFKA_VTYPE_OPAQUE, |value| value.ptr = number as *mut c_void)
-}
-
-pub fn headers(list: *mut rd::rd_kafka_headers_t) -> rd::rd_kafka_vu_t {
-    field(rd::rd_kafka_vtype_t::RD_KAFKA_VTYPE_HEADERS, |value| value.headers = list)
-}
-
-type Value = rd::rd_kafka_vu_s__bindgen_ty_1;
-
-/// A field without its padding written: it is 64 bytes, and seven are made for each message.
-fn field(kind: rd::rd_kafka_vtype_t, fill: impl FnOnce(&mut Value)) -> rd::rd_kafka_vu_t {
-    // SAFETY: a union of plain data, for which any bytes will do; librdkafka reads only what `kind` names.
-    #[allow(clippy::uninit_assumed_init)]
-    let mut value: Value = unsafe { MaybeUninit::zeroed().assume_init() };
-    fill(&mut value);
-    rd::rd_kafka_vu_t { vtype: kind, u: value }
-}
-
-fn memory(bytes: Option<&[u8]>) -> rd::rd_kafka_vu_s__bindgen_ty_1__bindgen_ty_1 {
-    let (ptr, size) = bytes.map_or((std::ptr::null(), 0), |bytes| (bytes.as_ptr(), bytes.len()));
-    rd::rd_kafka_vu_s__bindgen_ty_1__bindgen_ty_1 { ptr: ptr.cast_mut().cast(), size }
 }

@@ -6,6 +6,13 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 
 use crate::sync::thread::{self, JoinHandle};
 
+pub fn clock(id: libc::clockid_t) -> libc::timespec {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: a place for the answer; with a clock that there is it cannot fail.
+    unsafe { libc::clock_gettime(id, &raw mut time) };
+    time
+}
+
 pub fn send_byte(socket: BorrowedFd<'_>) {
     let byte = 1u8;
     // SAFETY: one readable byte, a descriptor that is open for the call.
