@@ -49,7 +49,8 @@ impl Shared {
 
     /// How long the caller may wait for room. In the callback not at all: it may be what makes room.
     fn patience(&self) -> Duration {
-        if observer::is_observing() { Duration::ZERO } else { self.settings.overflow_wait }
+        let patience = self.settings.overflow_wait;
+        if patience.is_zero() || !observer::is_observing() { patience } else { Duration::ZERO }
     }
 
     fn report_overflow(&self, draft: &Draft) {

@@ -175,9 +175,13 @@ impl Event {
     }
 
     pub fn topic(&self) -> Option<&CStr> {
+        self.topic_with_nul().and_then(|topic| CStr::from_bytes_with_nul(topic).ok())
+    }
+
+    pub fn topic_with_nul(&self) -> Option<&[u8]> {
         match &self.subject {
-            Subject::Message(message) => Some(message.topic()),
-            Subject::Topic(topic) => Some(topic),
+            Subject::Message(message) => Some(message.topic_with_nul()),
+            Subject::Topic(topic) => Some(topic.as_bytes_with_nul()),
             Subject::Nothing | Subject::Document(_) => None,
         }
     }
@@ -195,6 +199,10 @@ impl Event {
 
     pub fn partition_key(&self) -> Option<&[u8]> {
         self.message()?.partition_key()
+    }
+
+    pub fn has_headers(&self) -> bool {
+        self.message().is_some_and(|message| message.header_count() > 0)
     }
 
     pub fn headers(&self) -> impl Iterator<Item = Header<'_>> {

@@ -201,8 +201,14 @@ impl Message {
         put(&mut fixed, PLACE, [place as u8]);
         block.extend_from_slice(&fixed);
         block.extend_from_slice(draft.topic.to_bytes_with_nul());
-        for part in [draft.key, draft.value, draft.partition_key].into_iter().flatten() {
-            block.extend_from_slice(part);
+        if let Some(key) = draft.key {
+            block.extend_from_slice(key);
+        }
+        if let Some(value) = draft.value {
+            block.extend_from_slice(value);
+        }
+        if let Some(partition_key) = draft.partition_key {
+            block.extend_from_slice(partition_key);
         }
         for header in draft.headers {
             block.extend_from_slice(header.name.to_bytes_with_nul());

@@ -70,7 +70,7 @@ impl Outbox {
 
     /// Puts an event of a type that is wanted behind the others.
     pub fn post(&self, event: Event) {
-        self.post_all(std::iter::once(event));
+        self.post_all(&mut VecDeque::from([event]));
     }
 
     /// Does something and tells of it: nobody reads the event before it is done, and no later event comes before this one.
@@ -92,11 +92,9 @@ impl Outbox {
         }
     }
 
-    pub fn post_all(&self, events: impl IntoIterator<Item = Event>) {
+    pub fn post_all(&self, events: &mut VecDeque<Event>) {
         let mut state = self.lock();
-        for event in events {
-            state.push(event);
-        }
+        state.push_all(events);
         self.announce(state);
     }
 
@@ -217,11 +215,38 @@ impl Outbox {
     }
 }
 
+/// Unread events of a type before later ones are coalesced; settlements never are.
+fn most_unread(kind: Kind) -> usize {
+    match kind {
+        Kind::Stats => 1,
+        kind if kind.is_settlement() => usize::MAX,
+        _ => MOST_UNREAD,
+    }
+}
+
 impl State {
+    /// Takes all of them over at once where each is to have a place of its own.
+    fn push_all(&mut self, events: &mut VecDeque<Event>) {
+        let has_room = |event: &Event| self.unread[event.kind.index()] + events.len() <= most_unread(event.kind);
+        if !events.iter().all(has_room) {
+            events.drain(..).for_each(|event| self.push(event));
+            return;
+        }
+        for (number, event) in (self.taken + self.events.len() as u64..).zip(&*events) {
+            let index = event.kind.index();
+            self.newest[index] = number;
+            self.unread[index] += 1;
+        }
+        if self.events.is_empty() {
+            std::mem::swap(&mut self.events, events);
+        } else {
+            self.events.append(events);
+        }
+    }
+
     fn push(&mut self, event: Event) {
         let index = event.kind.index();
-        let most = if event.kind == Kind::Stats { 1 } else { MOST_UNREAD };
-        if !event.kind.is_settlement() && self.unread[index] >= most {
+        if self.unread[index] >= most_unread(event.kind) {
             let position = (self.newest[index] - self.taken) as usize;
             if let Some(newest) = self.events.get_mut(position) {
                 newest.coalesce(event);
@@ -272,7 +297,7 @@ mod tests {
     #[test]
     fn events_come_in_order_and_no_more_than_asked() {
         let outbox = outbox();
-        outbox.post_all((0..5).map(settlement));
+        outbox.post_all(&mut (0..5).map(settlement).collect());
         assert_eq!(take(&outbox, 2).iter().map(|event| event.tag).collect::<Vec<_>>(), [0, 1]);
         assert_eq!(take(&outbox, 9).iter().map(|event| event.tag).collect::<Vec<_>>(), [2, 3, 4]);
         assert!(take(&outbox, 9).is_empty());
@@ -281,7 +306,7 @@ mod tests {
     #[test]
     fn settlements_are_never_coalesced() {
         let outbox = outbox();
-        outbox.post_all((0..10_000).map(settlement));
+        outbox.post_all(&mut (0..10_000).map(settlement).collect());
         assert_eq!(take(&outbox, usize::MAX).len(), 10_000);
     }
 

@@ -158,8 +158,8 @@ impl Observer for Hook {
     /// (Python's pthread_exit at interpreter exit) unwinds through it without harm.
     fn observe(&self, event: &Event) {
         let Some(callback) = self.callback else { return };
-        let headers = event.headers();
-        let headers = std::mem::ManuallyDrop::new(input::header_array(headers));
+        let headers = if event.has_headers() { input::header_array(event.headers()) } else { Vec::new() };
+        let headers = std::mem::ManuallyDrop::new(headers);
         let raw = describe(event, &headers);
         // SAFETY: `raw` points into `event` and `headers`, which outlive the call.
         unsafe { callback(&raw, self.user_data) };
@@ -184,7 +184,7 @@ fn describe(event: &Event, headers: &[ap_header_t]) -> ap_event_t {
         offset: event.offset,
         timestamp_ms: event.timestamp_ms,
         tag: event.tag,
-        topic: event.topic().map_or(std::ptr::null(), |topic| topic.as_ptr()),
+        topic: event.topic_with_nul().map_or(std::ptr::null(), |topic| topic.as_ptr().cast()),
         text: event.text.as_ptr(),
         key,
         key_len,

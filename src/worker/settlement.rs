@@ -1,5 +1,6 @@
 //! Settlement: each message ends exactly once, as delivered, failed or dropped.
 
+use std::collections::VecDeque;
 use std::time::Instant;
 
 use crate::clock;
@@ -18,11 +19,16 @@ use super::Worker;
 /// What the worker hands out at the end of a turn.
 #[derive(Default)]
 pub(super) struct Desk {
-    events: Vec<Event>,
+    events: VecDeque<Event>,
     release: Release,
     awaited: Vec<Awaited>,
     answers: Vec<(Arc<Answer>, u64)>,
     settled: u64,
+    delivered: u64,
+    /// Messages that came back from the client.
+    returned: u64,
+    /// The time on the clock of acceptance, once it was needed in this turn.
+    now_us: Option<u64>,
 }
 
 /// A flush that waits for everything accepted before it.
@@ -36,7 +42,7 @@ struct Awaited {
 
 impl Desk {
     pub(super) fn tell(&mut self, event: Event) {
-        self.events.push(event);
+        self.events.push_back(event);
     }
 
     /// Answers when `left` messages with numbers below `before` are settled.
@@ -55,6 +61,9 @@ impl Desk {
 
     /// Counts a settled message.
     fn count(&mut self, sequence: u64, delivered: bool) {
+        if self.awaited.is_empty() {
+            return;
+        }
         let answers = &mut self.answers;
         self.awaited.retain_mut(|awaited| {
             if sequence < awaited.before {
@@ -72,7 +81,7 @@ impl Desk {
 impl Worker {
     /// Decides about a message that the client has settled.
     pub(super) fn judge(&mut self, parcel: Parcel, verdict: Verdict, now: Instant) {
-        self.shared.counters.in_flight.fetch_sub(1, Relaxed);
+        self.desk.returned += 1;
         let lane = parcel.lane;
         if verdict.error == 0 {
             self.buffer.lane(lane).settled();
@@ -180,7 +189,8 @@ impl Worker {
         let (delivery, attempts) = (parcel.delivery, parcel.attempts);
         if self.shared.outbox.wants(kind) {
             let text = self.tell_end(kind, verdict, parcel.attempts);
-            self.desk.tell(settlement_event(parcel, kind, text, status, verdict));
+            let now_us = *self.desk.now_us.get_or_insert_with(clock::monotonic_us);
+            self.desk.tell(settlement_event(parcel, kind, text, status, verdict, now_us));
         } else {
             self.desk.release.add(&parcel.message);
         }
@@ -206,10 +216,13 @@ impl Worker {
         }
     }
 
-    fn tally(&self, kind: Kind, verdict: &Verdict) {
+    fn tally(&mut self, kind: Kind, verdict: &Verdict) {
+        if kind == Kind::Delivered {
+            self.desk.delivered += 1;
+            return;
+        }
         let counters = &self.shared.counters;
         match kind {
-            Kind::Delivered => counters.delivered.fetch_add(1, Relaxed),
             Kind::Dropped => counters.dropped.fetch_add(1, Relaxed),
             _ => {
                 if verdict.persistence == Persistence::Possibly {
@@ -266,9 +279,11 @@ impl Worker {
 
     /// Gives out what the turn brought: places in the limits, events, and then the answers of those who waited for them.
     pub(super) fn hand_out(&mut self) {
+        self.desk.now_us = None;
+        self.hand_out_counts();
         self.shared.queue.release(std::mem::take(&mut self.desk.release));
         if !self.desk.events.is_empty() {
-            self.shared.outbox.post_all(self.desk.events.drain(..));
+            self.shared.outbox.post_all(&mut self.desk.events);
         }
         self.shared.settled.fetch_add(std::mem::take(&mut self.desk.settled), SeqCst);
         if !self.desk.answers.is_empty() {
@@ -277,6 +292,13 @@ impl Worker {
             }
             self.shared.lounge.announce();
         }
+    }
+
+    /// Counted once a turn: atomics cost too much for each message.
+    fn hand_out_counts(&mut self) {
+        let counters = &self.shared.counters;
+        counters.delivered.fetch_add(std::mem::take(&mut self.desk.delivered), Relaxed);
+        counters.in_flight.fetch_sub(std::mem::take(&mut self.desk.returned), Relaxed);
     }
 }
 
@@ -294,7 +316,7 @@ fn status_of(verdict: &Verdict) -> Status {
     }
 }
 
-fn settlement_event(parcel: Parcel, kind: Kind, text: Text, status: Status, verdict: &Verdict) -> Event {
+fn settlement_event(parcel: Parcel, kind: Kind, text: Text, status: Status, verdict: &Verdict, now_us: u64) -> Event {
     let attempts = parcel.attempts;
     let accepted_at = parcel.message.accepted_at_us();
     let event = Event::of_message(kind, text, parcel.message);
@@ -304,7 +326,7 @@ fn settlement_event(parcel: Parcel, kind: Kind, text: Text, status: Status, verd
         partition: if verdict.partition >= 0 { verdict.partition } else { event.partition },
         offset: verdict.offset,
         attempt: attempts,
-        duration_us: clock::monotonic_us().saturating_sub(accepted_at),
+        duration_us: now_us.saturating_sub(accepted_at),
         persistence: verdict.persistence,
         ..event
     }
