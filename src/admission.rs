@@ -68,9 +68,9 @@ impl Shared {
         Ok(Event {
             status: status.code(),
             tag: draft.tag,
-            queue_size: limits.queue_size(),
-            max_queue_size: limits.bounds().max_queue_size,
-            buffer_size: limits.buffer_size(),
+            queue_size: limits.queue_size() as u32,
+            max_queue_size: limits.bounds().max_queue_size as u32,
+            buffer_size: limits.buffer_size() as u32,
             subject: Subject::topic(draft.topic)?,
             ..Event::now(kind, text)
         })

@@ -104,6 +104,7 @@ impl Buffer {
     }
 
     /// Takes a message in. `delivery` is the one it belongs to where it is due at once.
+    #[inline(always)]
     pub fn insert(
         &mut self,
         message: Message,
@@ -258,6 +259,7 @@ impl Buffer {
         cleared
     }
 
+    #[inline(always)]
     fn place(&mut self, lane: usize, mut parcel: Parcel, due: bool) {
         parcel.lane = lane;
         self.lanes[lane].push(parcel, due);
@@ -269,6 +271,7 @@ impl Buffer {
     }
 
     /// The lane a message belongs on, where that can be known.
+    #[inline(always)]
     fn target(
         &mut self,
         topic: usize,
@@ -303,6 +306,7 @@ impl Buffer {
     }
 
     /// Messages without a key: one partition for a while, then another, drawn at random.
+    #[inline(always)]
     fn any_partition(&mut self, topic: usize, count: i32) -> i32 {
         let dice = &mut self.dice;
         let topic = &mut self.topics[topic];
@@ -314,6 +318,7 @@ impl Buffer {
         topic.sticky
     }
 
+    #[inline(always)]
     fn topic_of_message(&mut self, message: &Message) -> usize {
         let name = message.topic_with_nul();
         if self.topics.get(self.last_topic).is_none_or(|topic| topic.name.as_bytes_with_nul() != name) {
@@ -341,6 +346,7 @@ impl Buffer {
         topic
     }
 
+    #[inline(always)]
     fn lane_of(&mut self, topic: usize, partition: i32) -> usize {
         let lanes = &self.topics[topic];
         let known = match partition as usize {

@@ -90,9 +90,10 @@ pub struct Event {
     pub timestamp_ms: i64,
     pub tag: u64,
     pub text: Text,
-    pub queue_size: u64,
-    pub max_queue_size: u64,
-    pub buffer_size: u64,
+    /// Counts of messages have 24 bits at most (see `limits`). With them an event has 128 bytes, which are moved in place.
+    pub queue_size: u32,
+    pub max_queue_size: u32,
+    pub buffer_size: u32,
     pub message_count: u64,
     pub duration_us: u64,
     pub attempt: u32,
@@ -119,6 +120,7 @@ impl Subject {
 }
 
 impl Event {
+    #[inline(always)]
     pub fn new(kind: Kind, text: impl Into<Text>) -> Event {
         Event {
             kind,
@@ -146,6 +148,7 @@ impl Event {
     }
 
     /// An event that settles a message and carries it.
+    #[inline(always)]
     pub fn of_message(kind: Kind, text: impl Into<Text>, message: Message) -> Event {
         Event {
             timestamp_ms: message.timestamp_ms(),

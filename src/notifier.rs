@@ -133,9 +133,10 @@ impl Reading {
                 return Ok(0);
             }
         }
-        for event in self.chunk.drain(..) {
+        for event in &self.chunk {
             event.give_back(&mut self.release);
         }
+        self.chunk.clear();
         self.notifier.queue.release(std::mem::take(&mut self.release));
         self.notifier.outbox.done();
         Ok(count)

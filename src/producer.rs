@@ -97,6 +97,7 @@ impl Producer {
     }
 
     /// Refuses what could never be accepted.
+    #[inline(always)]
     pub fn check(&self, draft: &Draft) -> Result<()> {
         draft.check()?;
         let most = self.shared.queue.limits().bounds().max_pending_bytes;
@@ -107,6 +108,7 @@ impl Producer {
     }
 
     /// Accepts a message that [`Producer::check`] has passed, or says why not; then nothing is held of it.
+    #[inline(always)]
     pub fn accept(&self, draft: &Draft) -> std::result::Result<(), Status> {
         self.shared.phase().admits()?;
         self.ensure_running().map_err(|error| error.status)?;
@@ -315,6 +317,7 @@ impl Producer {
     }
 
     /// Starts the threads at the first call, and again where that failed.
+    #[inline(always)]
     fn ensure_running(&self) -> Result<()> {
         if self.running.load(SeqCst) { Ok(()) } else { self.start() }
     }

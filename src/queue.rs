@@ -26,6 +26,7 @@ impl Queue {
     }
 
     /// Takes room for a message; where there is none, waits for it as long as `wait` says, in turn.
+    #[inline(always)]
     pub fn admit(&self, size: Size, wait: Duration, give_up: impl Fn() -> bool) -> Option<Place> {
         if wait.is_zero() {
             return self.limits.admit(size);
@@ -58,6 +59,7 @@ impl Queue {
     }
 
     /// Hands an admitted message to the worker.
+    #[inline(always)]
     pub fn push(&self, message: Message) -> Result<(), Status> {
         self.channel.push(message)
     }

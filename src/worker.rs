@@ -183,6 +183,7 @@ impl Worker {
         self.deliveries.begin(now)
     }
 
+    #[inline(always)]
     fn pop(&mut self) -> Option<Message> {
         let mut message = self.shared.queue.pop()?;
         self.taken += 1;
@@ -190,11 +191,13 @@ impl Worker {
         Some(message)
     }
 
+    #[inline(always)]
     fn insert(&mut self, message: Message, delivery: Option<usize>, now: Instant) {
         self.buffer.insert(message, delivery, self.link.transport(), now);
     }
 
     /// A message larger than the whole buffer is taken when the buffer is empty.
+    #[inline(always)]
     fn has_room_for(&self, message: &Message) -> bool {
         let bytes = self.buffer.held_bytes() + message.payload_len();
         self.buffer.held() == 0 || bytes <= self.shared.settings.max_buffer_bytesize
@@ -220,7 +223,7 @@ impl Worker {
         if self.shared.outbox.wants(Kind::DeliveryStarted) {
             let event = Event {
                 message_count: count as u64,
-                buffer_size: self.buffer.held() as u64,
+                buffer_size: self.buffer.held() as u32,
                 ..Event::now(Kind::DeliveryStarted, c"a delivery begins")
             };
             self.desk.tell(event);

@@ -119,6 +119,7 @@ impl<T: Send + Sync + 'static> Registry<T> {
     }
 
     /// The object of a handle, which stays while the pin is held.
+    #[inline(always)]
     pub fn pin(&'static self, handle: Handle) -> Option<Pin<'static, T>> {
         let slot = self.checked_slot(handle)?;
         let shard = &slot.shards[shard_of_thread()].0;
@@ -184,6 +185,7 @@ impl<T: Send + Sync + 'static> Registry<T> {
         }
     }
 
+    #[inline(always)]
     fn checked_slot(&'static self, handle: Handle) -> Option<&'static Slot<T>> {
         let is_ours = handle.0 & 1 == 1 && handle.kind() == self.kind && handle.generation() & 1 == 1;
         if is_ours && handle.slot() < self.used.load(SeqCst) { self.slot(handle.slot()) } else { None }

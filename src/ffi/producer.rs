@@ -233,6 +233,7 @@ fn release(handle: Handle) {
 }
 
 /// The producer behind a handle, for the time of one call; in a forked child a fresh one takes the inherited one's place.
+#[inline(always)]
 pub(super) fn pin(producer: *mut ap_producer_t) -> Result<Pin<'static, Producer>, Error> {
     let handle = Handle::from_pointer(producer);
     let unknown = || Error::new(Status::InvalidArgument, "producer is NULL, freed or not a producer");

@@ -158,6 +158,7 @@ impl Worker {
         }
     }
 
+    #[inline(always)]
     fn note(&mut self, notice: Notice, now: Instant) {
         match notice {
             Notice::Settled(parcel, verdict) => self.judge(parcel, verdict, now),

@@ -80,6 +80,7 @@ impl Desk {
 
 impl Worker {
     /// Decides about a message that the client has settled.
+    #[inline(always)]
     pub(super) fn judge(&mut self, parcel: Parcel, verdict: Verdict, now: Instant) {
         self.desk.returned += 1;
         let lane = parcel.lane;
@@ -145,6 +146,7 @@ impl Worker {
     }
 
     /// Once a window has come back whole: fails what must fail, sends again what can be, lets the next one go.
+    #[inline(always)]
     fn look_at_window(&mut self, lane: usize, now: Instant) {
         if self.buffer.lane(lane).in_flight() > 0 {
             return;
@@ -180,6 +182,7 @@ impl Worker {
     }
 
     /// Ends a message's life.
+    #[inline(always)]
     pub(super) fn settle(&mut self, parcel: Parcel, kind: Kind, status: Status, verdict: &Verdict) {
         let delivered = kind == Kind::Delivered;
         self.tally(kind, verdict);
@@ -216,6 +219,7 @@ impl Worker {
         }
     }
 
+    #[inline(always)]
     fn tally(&mut self, kind: Kind, verdict: &Verdict) {
         if kind == Kind::Delivered {
             self.desk.delivered += 1;
@@ -233,6 +237,7 @@ impl Worker {
         };
     }
 
+    #[inline(always)]
     fn settle_delivery(&mut self, delivery: usize, delivered: bool, attempts: u32) {
         let Some(finished) = self.deliveries.settle(delivery, delivered, attempts) else { return };
         let duration_us = finished.started.elapsed().as_micros() as u64;
@@ -316,6 +321,7 @@ fn status_of(verdict: &Verdict) -> Status {
     }
 }
 
+#[inline(always)]
 fn settlement_event(parcel: Parcel, kind: Kind, text: Text, status: Status, verdict: &Verdict, now_us: u64) -> Event {
     let attempts = parcel.attempts;
     let accepted_at = parcel.message.accepted_at_us();
