@@ -150,10 +150,18 @@ impl Buffer {
     }
 
     /// The next lane with a window to send now.
-    pub fn next_ready(&mut self, now: Instant) -> Option<usize> {
-        while let Some(lane) = self.ready.pop_front() {
-            if self.lanes[lane].is_ready(now) && self.lanes[lane].partition != PARTITION_ANY {
-                return Some(lane);
+    pub fn next_ready(&mut self, transport: &dyn Transport, now: Instant) -> Option<usize> {
+        let (linger, window) = (transport.linger(), transport.window());
+        while let Some(number) = self.ready.pop_front() {
+            let lane = &mut self.lanes[number];
+            if lane.partition == PARTITION_ANY {
+                continue;
+            }
+            if lane.linger(linger, window, now) {
+                self.paused.push(number);
+            }
+            if lane.is_ready(now) {
+                return Some(number);
             }
         }
         None

@@ -20,6 +20,10 @@ pub struct Lane {
     /// Messages that wait, oldest first; the first `due` of them may go.
     waiting: VecDeque<Parcel>,
     due: usize,
+    due_bytes: u64,
+    /// Since when there has been something due, and until when it waits for more to go with it.
+    due_since: Option<Instant>,
+    lingers_until: Option<Instant>,
     in_flight: usize,
     /// Messages of the window that came back, with what was wrong.
     returned: Vec<(Parcel, Verdict)>,
@@ -52,6 +56,9 @@ impl Lane {
             partition,
             waiting: VecDeque::new(),
             due: 0,
+            due_bytes: 0,
+            due_since: None,
+            lingers_until: None,
             in_flight: 0,
             returned: Vec::new(),
             window_bytes: 0,
@@ -66,8 +73,11 @@ impl Lane {
         if cfg!(test) {
             assert!(!due || self.due == self.waiting.len(), "what is due stands in front");
         }
+        if due {
+            self.due += 1;
+            self.due_bytes += parcel.message.wire_len();
+        }
         self.waiting.push_back(parcel);
-        self.due += usize::from(due);
     }
 
     /// Makes everything that waits due, as part of a delivery. How many became due.
@@ -75,6 +85,7 @@ impl Lane {
         let fresh = self.waiting.len() - self.due;
         for parcel in self.waiting.range_mut(self.due..) {
             parcel.delivery = Some(delivery);
+            self.due_bytes += parcel.message.wire_len();
         }
         self.due = self.waiting.len();
         fresh
@@ -117,24 +128,44 @@ impl Lane {
         self.due == 0 && self.in_flight == 0
     }
 
+    /// What is due waits for as long as `linger` from the first of it on, unless it fills a window; the time in which the
+    /// window before is on its way counts, too. Whether such a wait begins.
+    pub fn linger(&mut self, linger: Duration, most: Window, now: Instant) -> bool {
+        if self.due == 0 {
+            return false;
+        }
+        let since = *self.due_since.get_or_insert(now);
+        if self.in_flight > 0 {
+            return false;
+        }
+        let most = self.most(most);
+        let is_full = self.due >= most.messages || self.due_bytes >= most.bytes;
+        let before = self.lingers_until;
+        self.lingers_until = Some(since + linger).filter(|until| !is_full && *until > now);
+        before.is_none() && self.lingers_until.is_some()
+    }
+
     /// Whether a window may go now.
     pub fn is_ready(&self, now: Instant) -> bool {
-        self.due > 0 && self.in_flight == 0 && self.not_before.is_none_or(|start| start <= now)
+        self.due > 0 && self.in_flight == 0 && self.ready_at().is_none_or(|start| start <= now)
     }
 
     /// When a window may go that may not go yet.
     pub fn ready_at(&self) -> Option<Instant> {
-        if self.due > 0 && self.in_flight == 0 { self.not_before } else { None }
+        if self.due > 0 && self.in_flight == 0 { self.not_before.max(self.lingers_until) } else { None }
+    }
+
+    fn most(&self, most: Window) -> Window {
+        Window { messages: most.messages.min(self.limit.messages), bytes: most.bytes.min(self.limit.bytes) }
     }
 
     /// Begins the next window: as many due messages as fit, at least one. What is not taken of it stays for the one after.
     pub fn window(&mut self, most: Window, now: Instant) -> Departure<'_> {
-        let most = Window {
-            messages: most.messages.min(self.limit.messages).min(self.due),
-            bytes: most.bytes.min(self.limit.bytes),
-        };
+        let mut most = self.most(most);
+        most.messages = most.messages.min(self.due);
         self.window_bytes = 0;
         self.not_before = None;
+        self.lingers_until = None;
         self.attempt_since = Some(now);
         Departure { lane: self, most }
     }
@@ -206,6 +237,7 @@ impl Lane {
         }
         self.due += again.len();
         for parcel in again.into_iter().rev() {
+            self.due_bytes += parcel.message.wire_len();
             self.waiting.push_front(parcel);
         }
         Some(outcome)
@@ -214,6 +246,9 @@ impl Lane {
     /// Takes out everything that waits, due or not.
     pub fn clear(&mut self) -> VecDeque<Parcel> {
         self.due = 0;
+        self.due_bytes = 0;
+        self.due_since = None;
+        self.lingers_until = None;
         self.not_before = None;
         std::mem::take(&mut self.waiting)
     }
@@ -222,12 +257,23 @@ impl Lane {
     pub fn pop(&mut self) -> Option<(Parcel, bool)> {
         let parcel = self.waiting.pop_front()?;
         let due = self.due > 0;
-        self.due -= usize::from(due);
+        if due {
+            self.less_due(parcel.message.wire_len());
+        }
         Some((parcel, due))
     }
 
     pub fn front(&self) -> Option<&Parcel> {
         self.waiting.front()
+    }
+
+    #[inline]
+    fn less_due(&mut self, bytes: u64) {
+        self.due -= 1;
+        self.due_bytes -= bytes;
+        if self.due == 0 {
+            self.due_since = None;
+        }
     }
 }
 
@@ -246,15 +292,15 @@ impl Iterator for Departure<'_> {
         if lane.in_flight >= most.messages {
             return None;
         }
-        let bytes = lane.window_bytes + lane.waiting.front()?.message.wire_len();
-        if lane.in_flight > 0 && bytes > most.bytes {
+        let bytes = lane.waiting.front()?.message.wire_len();
+        if lane.in_flight > 0 && lane.window_bytes + bytes > most.bytes {
             return None;
         }
         let mut parcel = lane.waiting.pop_front()?;
         parcel.attempts += 1;
-        lane.due -= 1;
+        lane.less_due(bytes);
         lane.in_flight += 1;
-        lane.window_bytes = bytes;
+        lane.window_bytes += bytes;
         Some(parcel)
     }
 }
@@ -340,6 +386,52 @@ mod tests {
         assert_eq!((numbers(&window), window[0].delivery, window[0].attempts), (vec![3], Some(7), 1));
         lane.settled();
         assert!(lane.is_idle());
+    }
+
+    #[test]
+    fn what_is_due_waits_for_more_unless_a_window_is_full() {
+        const LINGER: Duration = Duration::from_millis(5);
+        let ms = Duration::from_millis;
+        let (mut lane, now) = (lane(1), Instant::now());
+        assert!(lane.linger(LINGER, ALL, now), "a wait begins");
+        assert!(!lane.is_ready(now));
+        assert_eq!(lane.ready_at(), Some(now + LINGER));
+        lane.push(parcel(1, PARTITION_ANY), true);
+        assert!(!lane.linger(LINGER, ALL, now + ms(1)), "the wait of the first is that of all");
+        assert_eq!(lane.ready_at(), Some(now + LINGER));
+        for full in [Window { messages: 2, ..ALL }, Window { bytes: 2 * size(), ..ALL }] {
+            assert!(!lane.linger(LINGER, full, now) && lane.is_ready(now), "{full:?} is full");
+            assert!(lane.linger(LINGER, ALL, now));
+        }
+        assert!(!lane.linger(LINGER, ALL, now + LINGER) && lane.is_ready(now + LINGER));
+        assert_eq!(lane.window(ALL, now + LINGER).count(), 2);
+
+        // What comes while the window is on its way waits from then on.
+        lane.push(parcel(2, PARTITION_ANY), true);
+        let arrival = now + ms(6);
+        assert!(!lane.linger(LINGER, ALL, arrival));
+        for (_, begins) in [(2, false), (1, true)] {
+            lane.settled();
+            assert_eq!(lane.linger(LINGER, ALL, arrival + ms(2)), begins);
+        }
+        assert!(lane.finish(None, NO_BACKOFF, arrival + ms(2)).is_none());
+        assert_eq!(lane.ready_at(), Some(arrival + LINGER));
+        assert_eq!(lane.window(Window { messages: 1, ..ALL }, arrival + LINGER).count(), 1);
+    }
+
+    #[test]
+    fn what_a_full_window_left_does_not_wait_again() {
+        const LINGER: Duration = Duration::from_millis(5);
+        let (mut lane, now) = (lane(3), Instant::now());
+        lane.linger(LINGER, ALL, now);
+        assert_eq!(lane.window(Window { messages: 2, ..ALL }, now + LINGER).count(), 2);
+        lane.settled();
+        lane.settled();
+        assert!(!lane.linger(LINGER, ALL, now + LINGER));
+        assert!(lane.is_ready(now + LINGER));
+        assert_eq!(lane.clear().len(), 1);
+        lane.push(parcel(9, PARTITION_ANY), true);
+        assert!(lane.linger(LINGER, ALL, now + LINGER), "and after all are gone one waits anew");
     }
 
     #[test]

@@ -98,6 +98,9 @@ pub trait Transport: Send {
 
     fn window(&self) -> Window;
 
+    /// How long messages may wait for more to go in the same window.
+    fn linger(&self) -> Duration;
+
     /// How long an attempt may take before it counts as failed, where attempts are limited.
     fn attempt_timeout(&self) -> Duration;
 

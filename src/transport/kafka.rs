@@ -36,6 +36,7 @@ use crate::sys;
 use crate::verdict::code;
 
 use form::Form;
+use properties::Linger;
 pub use properties::Properties;
 use secrets::Secrets;
 use slab::Slab;
@@ -96,8 +97,7 @@ pub struct Kafka {
     partitioner: properties::Partitioner,
     secrets: Secrets,
     window: Window,
-    /// How long handing a window over may take, so that librdkafka sends it in one request.
-    handover: Option<Duration>,
+    linger: Linger,
     attempt_timeout: Duration,
     topic_grace: Duration,
 }
@@ -125,7 +125,7 @@ impl Kafka {
             partitioner: properties.partitioner(),
             secrets: properties.secrets(),
             window: properties.window(),
-            handover: properties.handover(),
+            linger: properties.linger(),
             attempt_timeout: properties.attempt_timeout(),
             topic_grace: properties.topic_grace(),
         }
@@ -258,6 +258,10 @@ impl Transport for Kafka {
         self.window
     }
 
+    fn linger(&self) -> Duration {
+        self.linger.ours
+    }
+
     fn attempt_timeout(&self) -> Duration {
         self.attempt_timeout
     }
@@ -273,7 +277,7 @@ impl Transport for Kafka {
                 let error = if self.topic(topic).is_excused(error) { code::UNKNOWN_TOPIC_OR_PARTITION } else { error };
                 self.local.push(Notice::Settled(parcel, refused(error, partition, text)));
             }
-            if count % LOOKS == 0 && self.handover.is_some_and(|most| begun.elapsed() > most) {
+            if count % LOOKS == 0 && self.linger.handover.is_some_and(|most| begun.elapsed() > most) {
                 break;
             }
         }

@@ -41,6 +41,7 @@ pub struct Script {
     pub window: Window,
     /// The client is slow: no more than this many can be handed over at a time.
     pub most_at_once: usize,
+    pub linger: Duration,
     pub attempt_timeout: Duration,
     pub refuse_connections: bool,
     /// What a purge does not settle: a client that hangs.
@@ -69,6 +70,7 @@ impl Default for Script {
             max_batch_bytes: u64::MAX,
             window: Window { messages: 10_000, bytes: 1_000_000 },
             most_at_once: usize::MAX,
+            linger: Duration::ZERO,
             attempt_timeout: Duration::from_secs(30),
             refuse_connections: false,
             hung: false,
@@ -186,6 +188,10 @@ impl Transport for Scripted {
 
     fn window(&self) -> Window {
         self.script().window
+    }
+
+    fn linger(&self) -> Duration {
+        self.script().linger
     }
 
     fn attempt_timeout(&self) -> Duration {

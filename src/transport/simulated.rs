@@ -54,6 +54,7 @@ pub struct Cluster {
     /// A client has news and wakes the worker.
     calls: bool,
     window: Window,
+    linger: Duration,
     attempt_timeout: Duration,
     max_batch_bytes: u64,
     /// Whether Kafka says which record of a batch is bad.
@@ -111,6 +112,7 @@ impl Cluster {
             notices: Vec::new(),
             calls: false,
             window: Window { messages: 1 + dice.below(8) as usize, bytes: 100 + dice.below(400) },
+            linger: Duration::from_millis(dice.below(4).saturating_sub(1) * 10),
             attempt_timeout: Duration::from_secs(5 + dice.below(25)),
             max_batch_bytes: if dice.below(3) == 0 { 150 + dice.below(200) } else { u64::MAX },
             names_bad_records: dice.below(2) == 0,
@@ -397,6 +399,10 @@ impl Transport for Client {
 
     fn window(&self) -> Window {
         self.cluster().window
+    }
+
+    fn linger(&self) -> Duration {
+        self.cluster().linger
     }
 
     fn attempt_timeout(&self) -> Duration {

@@ -378,6 +378,30 @@ fn without_a_limit_nothing_is_given_up() {
     assert_eq!(rig.delivered(), range(0..3));
 }
 
+#[test]
+fn a_window_lingers_for_more_but_not_behind_another() {
+    const LINGER: Duration = Duration::from_millis(5);
+    let mut rig = Rig::new(&[]);
+    rig.kafka().linger = LINGER;
+    rig.kafka().habit = Reply::Hold;
+    rig.produce_all(0..2);
+    rig.deliver();
+    let Turn::Sleep { until: Some(until), .. } = rig.run() else { panic!("it sleeps until the time") };
+    assert_eq!(until, rig.now + LINGER);
+    rig.produce_all(2..3);
+    rig.deliver();
+    rig.advance(LINGER);
+    assert_eq!(rig.kafka().windows, [range(0..3)]);
+
+    rig.produce_all(3..4);
+    rig.deliver();
+    rig.run();
+    rig.advance(LINGER);
+    rig.kafka().release();
+    rig.run();
+    assert_eq!(rig.kafka().windows[1], [3], "it has waited long enough");
+}
+
 // The client.
 
 #[test]

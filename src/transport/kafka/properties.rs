@@ -29,6 +29,20 @@ const INVALID: c_int = -1;
 const UNKNOWN: c_int = -2;
 const INVALID_ARG: c_int = -186;
 
+/// Of linger.ms, as much is librdkafka's as a window needs to be handed over whole.
+const CLIENT_LINGER_MS: f64 = 1.0;
+
+/// What of linger.ms passes where. A lane waits for most of it, which it can do while the window before is on its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Linger {
+    /// How long a lane waits for more messages.
+    pub ours: Duration,
+    /// How long a window may take to be handed over: librdkafka begins to send after its part of linger.ms, and what comes
+    /// later goes in a second request, which cannot be called back when the first is refused. `None`: it sends at once,
+    /// whatever is done.
+    pub handover: Option<Duration>,
+}
+
 /// How a key chooses its partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Partitioner {
@@ -249,11 +263,16 @@ impl Properties {
         }
     }
 
-    /// How long a window may take to be handed over: librdkafka begins to send after linger.ms, and what comes later goes in a
-    /// second request, which cannot be called back when the first is refused. `None`: it sends at once, whatever is done.
-    pub fn handover(&self) -> Option<Duration> {
-        let linger_ms: f64 = self.read("linger.ms")?.parse().ok()?;
-        (linger_ms >= 1.0).then(|| Duration::from_secs_f64(linger_ms / 1000.0 * 0.8))
+    /// How linger.ms is divided.
+    pub fn linger(&self) -> Linger {
+        let linger_ms: f64 = self.read("linger.ms").and_then(|value| value.parse().ok()).unwrap_or(0.0);
+        match linger_ms - CLIENT_LINGER_MS {
+            ours if ours >= 0.0 => Linger {
+                ours: Duration::from_secs_f64(ours / 1000.0),
+                handover: Some(Duration::from_secs_f64(CLIENT_LINGER_MS / 1000.0 * 0.8)),
+            },
+            _ => Linger { ours: Duration::ZERO, handover: None },
+        }
     }
 
     pub fn attempt_timeout(&self) -> Duration {
@@ -310,7 +329,11 @@ impl Properties {
     pub(super) fn start_client(&self) -> Result<*mut rd::rd_kafka_t> {
         // SAFETY: a copy of our configuration.
         unsafe {
-            let client = start(rd::rd_kafka_conf_dup(self.conf)).map_err(|error| self.without_secrets(error))?;
+            let conf = rd::rd_kafka_conf_dup(self.conf);
+            if self.linger().handover.is_some() {
+                set(conf, c"linger.ms", c"1");
+            }
+            let client = start(conf).map_err(|error| self.without_secrets(error))?;
             refresh_tokens(client);
             Ok(client)
         }
@@ -416,6 +439,21 @@ mod tests {
             properties.set(key, value)?;
         }
         Ok(properties)
+    }
+
+    #[test]
+    fn lingering_is_divided() {
+        let linger = |value: &str| {
+            let mut properties = Properties::new();
+            properties.set("linger.ms", value).expect("allowed");
+            properties.linger()
+        };
+        let handover = Some(Duration::from_micros(800));
+        assert_eq!(Properties::new().linger(), Linger { ours: Duration::ZERO, handover });
+        assert_eq!(linger("5"), Linger { ours: Duration::from_millis(4), handover });
+        assert_eq!(linger("1.5"), Linger { ours: Duration::from_micros(500), handover });
+        assert_eq!(linger("0.5"), Linger { ours: Duration::ZERO, handover: None });
+        assert_eq!(linger("0"), Linger { ours: Duration::ZERO, handover: None });
     }
 
     #[test]

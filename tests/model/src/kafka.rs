@@ -128,6 +128,10 @@ impl Transport for Client {
         Window { messages: 10, bytes: 1000 }
     }
 
+    fn linger(&self) -> Duration {
+        Duration::ZERO
+    }
+
     fn attempt_timeout(&self) -> Duration {
         Duration::MAX
     }
