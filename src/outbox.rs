@@ -37,6 +37,8 @@ struct State {
     reading: bool,
     closed: bool,
     wakes: u64,
+    /// Threads that wait for a change: to wake nobody is a system call all the same.
+    waiting: usize,
 }
 
 impl Outbox {
@@ -140,20 +142,21 @@ impl Outbox {
         {
             bell.silence();
         }
-        drop(state);
-        self.changed.notify_all();
+        self.tell_of_change(state);
     }
 
     /// Ends the waits of those in [`Outbox::take`] now.
     pub fn wake(&self) {
-        self.lock().wakes += 1;
-        self.changed.notify_all();
+        let mut state = self.lock();
+        state.wakes += 1;
+        self.tell_of_change(state);
     }
 
     /// No more waiting for events that will not come; those that wait can still be taken.
     pub fn close(&self) {
-        self.lock().closed = true;
-        self.changed.notify_all();
+        let mut state = self.lock();
+        state.closed = true;
+        self.tell_of_change(state);
     }
 
     /// Whether no event will ever be taken again.
@@ -196,18 +199,27 @@ impl Outbox {
         {
             bell.ring();
         }
-        drop(state);
-        self.changed.notify_all();
+        self.tell_of_change(state);
     }
 
-    fn wait<'a>(&self, state: MutexGuard<'a, State>, deadline: Option<Instant>) -> MutexGuard<'a, State> {
-        match deadline {
+    fn tell_of_change(&self, state: MutexGuard<'_, State>) {
+        if state.waiting > 0 {
+            drop(state);
+            self.changed.notify_all();
+        }
+    }
+
+    fn wait<'a>(&self, mut state: MutexGuard<'a, State>, deadline: Option<Instant>) -> MutexGuard<'a, State> {
+        state.waiting += 1;
+        let mut state = match deadline {
             None => self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
             Some(deadline) => {
                 let left = deadline.saturating_duration_since(Instant::now());
                 self.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0
             }
-        }
+        };
+        state.waiting -= 1;
+        state
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

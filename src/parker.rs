@@ -3,22 +3,33 @@
 use std::time::Instant;
 
 use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
-use crate::sync::{Condvar, Mutex, PoisonError};
+use crate::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 #[derive(Default)]
 pub struct Parker {
     sleeping: AtomicBool,
     /// Messages in the queue that are worth waking for.
     level: AtomicUsize,
-    called: Mutex<bool>,
+    state: Mutex<State>,
     call: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    called: bool,
+    /// It waits: only then is there somebody to wake, which is a system call.
+    asleep: bool,
 }
 
 impl Parker {
     /// Wakes the worker, or keeps it from its next sleep.
     pub fn unpark(&self) {
-        *self.called.lock().unwrap_or_else(PoisonError::into_inner) = true;
-        self.call.notify_one();
+        let mut state = self.lock();
+        state.called = true;
+        if state.asleep {
+            drop(state);
+            self.call.notify_one();
+        }
     }
 
     /// Wakes the worker where it sleeps and `queued` messages are worth it. `full`: the message found the buffer full.
@@ -46,15 +57,20 @@ impl Parker {
     }
 
     fn sleep(&self, deadline: Option<Instant>) {
-        let mut called = self.called.lock().unwrap_or_else(PoisonError::into_inner);
-        while !*called {
-            called = match deadline.map(|deadline| deadline.saturating_duration_since(Instant::now())) {
-                None => self.call.wait(called).unwrap_or_else(PoisonError::into_inner),
+        let mut state = self.lock();
+        state.asleep = true;
+        while !state.called {
+            state = match deadline.map(|deadline| deadline.saturating_duration_since(Instant::now())) {
+                None => self.call.wait(state).unwrap_or_else(PoisonError::into_inner),
                 Some(left) if left.is_zero() => break,
-                Some(left) => self.call.wait_timeout(called, left).unwrap_or_else(PoisonError::into_inner).0,
+                Some(left) => self.call.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0,
             };
         }
-        *called = false;
+        *state = State::default();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
