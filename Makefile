@@ -11,7 +11,7 @@ warnings := -std=c99 -D_POSIX_C_SOURCE=200809L -Wall -Wextra -Wpedantic -O2
 .DEFAULT_GOAL := build
 .NOTPARALLEL:
 .PHONY: build demo test deb header abi tables docs chaos fuzz sanitize mutants bench bench-languages clean help setup-build setup-test prefix
-.PHONY: $(addprefix test-,core c cpp install docs go ruby node python conformance)
+.PHONY: $(addprefix test-,core c cpp install docs go ruby node python conformance instructions)
 
 build: ## build the library (target/release/libasync_producer.so and .a)
 	$(CARGO) build --release --locked
@@ -43,7 +43,7 @@ install: $(library)/libasync_producer.so ## install below PREFIX (/usr/local), w
 uninstall: ## remove what make install put in place, with the same DESTDIR
 	DESTDIR='$(DESTDIR)' $(CMAKE) --build '$(target)/cmake' --target uninstall
 
-test: setup-test build $(addprefix test-,core c cpp install docs go ruby node python conformance) ## run every test
+test: setup-test build $(addprefix test-,core c cpp install docs go ruby node python conformance instructions) ## run every test
 
 # $(call ctest,directory,variant,option): a CMake project against the library, in a build directory of its own.
 define ctest
@@ -74,6 +74,9 @@ test-cpp: ## ... the C++ tests and examples, plain and under sanitizers
 test-install: ## ... make install, CMake, pkg-config, static linking, the Debian packages
 	$(call ctest,tests/install,installed)
 	tests/deb/run
+
+test-instructions: ## ... what a message costs, in instructions, against benches/instructions.budget
+	benches/instructions
 
 test-docs: ## ... the API reference, manual pages, the programs in the guides, links
 	tests/docs/run
