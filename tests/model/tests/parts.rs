@@ -268,7 +268,7 @@ fn events_reach_the_reader_before_the_close() {
             thread::spawn(move || read(&outbox))
         };
         outbox.post(event(1));
-        outbox.post_all([event(2), event(3)]);
+        outbox.post_all(&mut [event(2), event(3)].into());
         outbox.close();
         assert!(outbox.drained(far()));
         assert_eq!(reader.join().expect("no panic"), [1, 2, 3]);
@@ -296,7 +296,7 @@ fn two_readers_take_turns() {
                 })
             })
             .collect();
-        outbox.post_all([event(1), event(2)]);
+        outbox.post_all(&mut [event(1), event(2)].into());
         outbox.post(event(3));
         outbox.close();
         for reader in readers {
@@ -331,7 +331,7 @@ fn wake_ends_the_wait_for_events() {
 fn discarding_loses_and_doubles_nothing() {
     schedules(|| {
         let outbox = outbox();
-        outbox.post_all([event(1), event(2)]);
+        outbox.post_all(&mut [event(1), event(2)].into());
         let reader = {
             let outbox = outbox.clone();
             thread::spawn(move || {
