@@ -15,7 +15,7 @@ mod simulator;
 mod tests;
 mod watch;
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::buffer::Buffer;
 use crate::delivery::Deliveries;
@@ -36,6 +36,11 @@ use watch::Watch;
 
 /// Messages taken in one turn, so that reports are read in between.
 const MOST_TAKEN: usize = 2048;
+
+/// Where messages come this close together they are taken in crowds: a wake-up for each costs its caller more than the
+/// call. One that comes alone is taken at once.
+const CROWDED: Duration = Duration::from_micros(200);
+const CROWD: usize = 256;
 
 /// What the worker wants next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,6 +68,9 @@ pub struct Worker {
     stowed: Option<Message>,
     /// Messages taken from the queue.
     taken: u64,
+    /// When the last ones were taken, and whether that was soon after those before.
+    last_taken: Option<Instant>,
+    crowded: bool,
     /// Messages in the queue that a delivery was asked for: due as soon as they are taken.
     credit: usize,
     notices: Vec<Notice>,
@@ -83,6 +91,8 @@ impl Worker {
             ending: Ending::default(),
             stowed: None,
             taken: 0,
+            last_taken: None,
+            crowded: false,
             credit: 0,
             notices: Vec::new(),
             shared,
@@ -174,6 +184,10 @@ impl Worker {
         if started > 0 {
             self.report_start(started);
         }
+        self.crowded = count > 0 && self.last_taken.is_some_and(|last| now < last + CROWDED);
+        if count > 0 {
+            self.last_taken = Some(now);
+        }
         count == MOST_TAKEN && !self.is_full()
     }
 
@@ -249,6 +263,7 @@ impl Worker {
 
     fn sleep(&mut self, now: Instant) -> Turn {
         let times = [
+            self.crowded.then_some(now + CROWDED),
             self.policy.next_tick(),
             self.buffer.wake_lanes(now),
             self.link.next_look(self.buffer.held() > self.buffer.idle()),
@@ -267,7 +282,8 @@ impl Worker {
             return 1;
         }
         let room = self.shared.settings.max_buffer_size as usize - self.buffer.held();
-        self.policy.missing(self.buffer.idle()).map_or(room, |missing| missing.min(room))
+        let least = if self.crowded { CROWD } else { 1 };
+        self.policy.missing(self.buffer.idle()).map_or(room, |missing| missing.max(least).min(room))
     }
 
     /// Callers still on their way in are waited for: they have been counted and will push or take it back.

@@ -121,6 +121,25 @@ fn the_worker_is_woken_only_for_what_matters() {
 }
 
 #[test]
+fn messages_that_come_close_together_are_taken_in_crowds() {
+    let mut rig = Rig::new(&[("delivery_threshold", "1"), ("max_buffer_size", "300")]);
+    rig.kafka().habit = Reply::Hold;
+    let ms = Duration::from_millis;
+    let mut turn = |after: Duration, messages: u64| {
+        rig.now += after;
+        rig.produce_all(0..messages);
+        let Turn::Sleep { until, level } = rig.worker.turn(rig.now) else { panic!("it sleeps") };
+        (level, until.is_some_and(|until| until < rig.now + ms(1)))
+    };
+    assert_eq!(turn(ms(0), 1), (1, false), "the first");
+    assert_eq!(turn(ms(1), 1), (1, false), "one that comes alone");
+    assert_eq!(turn(Duration::from_micros(50), 1), (256, true), "one soon after it");
+    assert_eq!(turn(ms(1), 0), (1, false), "nothing came");
+    turn(ms(1), 100);
+    assert_eq!(turn(Duration::ZERO, 1).0, 300 - 104, "never more than the buffer has room for");
+}
+
+#[test]
 fn a_full_buffer_and_an_interval_do_not_spin() {
     let mut rig = Rig::new(&[("max_buffer_size", "5"), ("max_queue_size", "10"), ("delivery_interval", "0.5")]);
     rig.kafka().habit = Reply::Hold;
