@@ -212,11 +212,20 @@ impl Kafka {
                 _ => Persistence::Possibly,
             };
             let text = (error != 0).then(|| explain(message, error).into());
+            let error = if persistence == Persistence::No { self.excuse(message, error) } else { error };
             let offset = if error == 0 && has_offset { (*message).offset } else { -1 };
             let partition = (*message).partition;
             let stage = if error == 0 { Stage::default() } else { stage_of(message, error, persistence) };
             notices.push(Notice::Settled(parcel, Verdict { error, persistence, partition, offset, text, stage }));
         }
+    }
+
+    /// # Safety
+    /// A report that says that Kafka does not have the message.
+    unsafe fn excuse(&mut self, message: *const rd::rd_kafka_message_t, error: i32) -> i32 {
+        let name = unsafe { CStr::from_ptr(rd::rd_kafka_topic_name((*message).rkt)) };
+        let partition = unsafe { (*message).partition };
+        self.topics.get_mut(name).map_or(error, |topic| topic.excuse(error, partition))
     }
 
     unsafe fn read_error(&self, event: *mut rd::rd_kafka_event_t) -> Notice {
@@ -274,7 +283,7 @@ impl Transport for Kafka {
             let Some(parcel) = parcels.next() else { break };
             if let Err((parcel, error, text)) = self.produce(&mut form, parcel) {
                 is_there = false;
-                let error = if self.topic(topic).is_excused(error) { code::UNKNOWN_TOPIC_OR_PARTITION } else { error };
+                let error = self.topic(topic).excuse(error, partition);
                 self.local.push(Notice::Settled(parcel, refused(error, partition, text)));
             }
             if count % LOOKS == 0 && self.linger.handover.is_some_and(|most| begun.elapsed() > most) {

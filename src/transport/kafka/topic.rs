@@ -65,8 +65,23 @@ impl Topic {
         }
     }
 
+    /// The error of a message for a partition. Where it says that the topic is missing, or a partition that it had, and
+    /// that may pass, it is one that is tried again.
+    pub fn excuse(&mut self, error: i32, partition: i32) -> i32 {
+        let passes = match error {
+            // The topic has no partitions at all while it is missing.
+            code::UNKNOWN_PARTITION => match self.look() {
+                Partitions::Known(count) => partition < count,
+                Partitions::Unknown => false,
+                Partitions::Refused(error) => self.is_excused(error),
+            },
+            error => self.is_excused(error),
+        };
+        if passes { code::UNKNOWN_TOPIC_OR_PARTITION } else { error }
+    }
+
     /// Whether an error says that the topic is missing, which it may be for a while.
-    pub fn is_excused(&mut self, error: i32) -> bool {
+    fn is_excused(&mut self, error: i32) -> bool {
         if !matches!(error, code::UNKNOWN_TOPIC | code::UNKNOWN_TOPIC_OR_PARTITION)
             || self.known() == Partitions::Unknown
         {
