@@ -111,12 +111,13 @@ mod tests {
         let served = Mutex::new(Vec::new());
         let take = || room.fetch_update(SeqCst, SeqCst, |left| left.checked_sub(1)).ok();
         std::thread::scope(|scope| {
+            let mut callers = Vec::new();
             for number in 0..8 {
                 let (turnstile, take, served) = (&turnstile, &take, &served);
-                scope.spawn(move || {
+                callers.push(scope.spawn(move || {
                     let note = || take().map(|_| served.lock().expect("no panic").push(number));
                     assert_eq!(turnstile.wait(far(), note, || false), Some(()));
-                });
+                }));
                 while turnstile.lock().tickets.len() <= number {
                     std::thread::yield_now();
                 }
@@ -128,6 +129,7 @@ mod tests {
                     std::thread::yield_now();
                 }
             }
+            callers.into_iter().for_each(|caller| caller.join().expect("no panic")); // ThreadSanitizer sees no scope end.
         });
         assert_eq!(served.into_inner().expect("no panic"), (0..8).collect::<Vec<_>>());
     }
