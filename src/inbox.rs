@@ -143,4 +143,25 @@ mod tests {
         answer.give(0);
         assert_eq!(answer.get(), Some(0));
     }
+
+    #[test]
+    fn all_that_is_asked_is_news_until_it_is_looked_at() {
+        let asks: [fn(&Inbox); 3] =
+            [Inbox::deliver, |inbox| inbox.request(Request::Clear(Arc::default())), |inbox| inbox.close(None, 0)];
+        for ask in asks {
+            let inbox = Inbox::default();
+            assert!(!inbox.has_news());
+            ask(&inbox);
+            assert!(inbox.has_news());
+            assert!(inbox.open());
+            assert!(!inbox.has_news());
+        }
+    }
+
+    #[test]
+    fn a_request_is_taken_once() {
+        let inbox = Inbox::default();
+        inbox.request(Request::Flush(Arc::default()));
+        assert_eq!((inbox.take_requests().len(), inbox.take_requests().len()), (1, 0));
+    }
 }

@@ -258,4 +258,14 @@ mod tests {
         });
         assert_eq!(accepted, 15);
     }
+
+    #[test]
+    fn the_largest_count_and_the_largest_sum_of_bytes_have_room() {
+        let limits = limits(0, MAX_COUNT, MAX_BYTES, 0);
+        limits.buffer.store(packed(MAX_COUNT - 1, MAX_BYTES - 1), SeqCst);
+        assert_eq!(limits.admit(Size { payload: 2, charge: 300 }), None);
+        assert_eq!(limits.admit(SMALL), Some(Place::Buffer));
+        assert_eq!((limits.buffer_size(), limits.buffer.load(SeqCst) & MAX_BYTES), (MAX_COUNT, MAX_BYTES));
+        assert_eq!(limits.admit(Size { payload: 0, charge: 300 }), None);
+    }
 }

@@ -97,4 +97,19 @@ mod tests {
             assert_eq!(waiter.join().expect("no panic"), Ended::Woken);
         });
     }
+
+    #[test]
+    fn who_waits_through_is_not_woken() {
+        let lounge = Lounge::default();
+        let looks = std::sync::atomic::AtomicUsize::new(0);
+        assert!(!lounge.wait_through(Some(Instant::now()), || false));
+        std::thread::scope(|scope| {
+            let waiter = scope.spawn(|| lounge.wait_through(None, || looks.fetch_add(1, SeqCst) >= 3));
+            while !waiter.is_finished() {
+                lounge.wake();
+                std::thread::yield_now();
+            }
+            assert!(waiter.join().expect("no panic"));
+        });
+    }
 }

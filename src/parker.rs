@@ -109,4 +109,26 @@ mod tests {
             sleeper.join().expect("no panic");
         });
     }
+
+    #[test]
+    fn a_message_that_found_the_buffer_full_is_worth_waking_for_unless_nothing_is() {
+        let parker = Parker::default();
+        std::thread::scope(|scope| {
+            let sleeper = scope.spawn(|| parker.park(None, usize::MAX, || true));
+            while !parker.sleeping.load(SeqCst) {
+                std::thread::yield_now();
+            }
+            parker.nudge(true, || 3);
+            assert!(parker.sleeping.load(SeqCst), "the worker knows that the buffer is full");
+            parker.unpark();
+            sleeper.join().expect("no panic");
+            let sleeper = scope.spawn(|| parker.park(None, 1000, || true));
+            while !parker.sleeping.load(SeqCst) {
+                std::thread::yield_now();
+            }
+            parker.nudge(true, || 3);
+            sleeper.join().expect("no panic");
+        });
+        parker.nudge(true, || panic!("nobody sleeps"));
+    }
 }

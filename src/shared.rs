@@ -86,3 +86,40 @@ impl Shared {
         self.lounge.announce();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Mask;
+
+    fn shared() -> Shared {
+        Shared::new(Settings::default(), Arc::new(Outbox::new(Mask::from_bits(0).expect("bits"), None)))
+    }
+
+    #[test]
+    fn a_phase_goes_only_forward_and_says_what_it_refuses() {
+        let shared = shared();
+        let phases = [
+            (Phase::Open, Ok(())),
+            (Phase::Closing, Err(Status::ShutDown)),
+            (Phase::Closed, Err(Status::ShutDown)),
+            (Phase::Broken, Err(Status::Internal)),
+        ];
+        for (phase, answer) in phases {
+            shared.advance(phase);
+            shared.advance(Phase::Open);
+            assert_eq!((shared.phase(), shared.phase().admits()), (phase, answer));
+        }
+    }
+
+    #[test]
+    fn settled_is_what_was_accepted() {
+        let shared = shared();
+        assert!(shared.is_settled());
+        shared.accepted.store(2, SeqCst);
+        shared.settled.store(1, SeqCst);
+        assert!(!shared.is_settled());
+        shared.settled.store(2, SeqCst);
+        assert!(shared.is_settled());
+    }
+}

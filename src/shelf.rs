@@ -91,4 +91,11 @@ mod tests {
     fn clearing_an_empty_shelf_gives_nothing_back() {
         assert!(Shelf::default().clear().is_empty());
     }
+
+    #[test]
+    fn everyday_delivery_has_no_place_here() {
+        let everyday = [Kind::Delivered, Kind::DeliveryStarted, Kind::DeliveryFinished];
+        assert_eq!(everyday.map(Shelf::is_for), [false; 3]);
+        assert_eq!([Kind::Failed, Kind::Dropped, Kind::Retry, Kind::Error].map(Shelf::is_for), [true; 4]);
+    }
 }
