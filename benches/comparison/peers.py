@@ -42,6 +42,7 @@ PEERS = [
     Peer("Java ProducerPerformance", "java", threads=False, calls=False),
     Peer("confluent-kafka (Python)", "confluent-kafka (Python)", threads=False),
     Peer("async_producer (Python)", "async_producer (Python)", threads=False),
+    Peer("async_producer (Python), batches", "async_producer (Python)", {"call": "batch"}, threads=False, calls=False),
     Peer("node-rdkafka (Node)", "node-rdkafka (Node)", threads=False, calls=False),
     Peer("async_producer (Node)", "async_producer (Node)", threads=False, calls=False),
     Peer("async_producer (Node), batches", "async_producer (Node)", {"call": "batch"}, threads=False, calls=False),

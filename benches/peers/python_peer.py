@@ -12,7 +12,7 @@ from types import SimpleNamespace
 
 DEFAULTS = {"bootstrap": "127.0.0.1:9092", "topic": "bench", "payload": "", "compression": "none"}
 DEFAULTS |= {"messages": 100000, "size": 100, "threads": 1, "rate": 0, "linger": 5, "queue": 100000}
-DEFAULTS |= {"calls": 0, "latency": 0, "wait": 1}
+DEFAULTS |= {"calls": 0, "latency": 0, "wait": 1, "call": "produce", "batch": 100}
 
 
 class ConfluentKafka:
@@ -78,6 +78,9 @@ class AsyncProducer:
     def produce(self, value, stamp):
         self.producer.produce(self.topic, value, tag=stamp)
 
+    def produce_batch(self, values):
+        self.producer.produce_many(self.topic, values)
+
     def flush(self):
         self.producer.flush()
 
@@ -118,7 +121,15 @@ def summary(times):
     return {"mean": sum(times) / len(times), **figures}
 
 
+def run_batches(peer, values, count, size):
+    for number in range(0, count, size):
+        peer.produce_batch([values[index % len(values)] for index in range(number, min(number + size, count))])
+
+
 def run(peer, values, count, options, calls=None):
+    if options.call == "batch":
+        run_batches(peer, values, count, options.batch)
+        return
     clock = time.monotonic_ns
     begin = time.monotonic()
     for number in range(count):
@@ -148,7 +159,7 @@ def main():
     peer = {"confluent_kafka": ConfluentKafka, "async_producer": AsyncProducer}[sys.argv[1]](options, told)
     values = payloads(options)
     warm = min(1000, options.messages // 10)
-    run(peer, values, warm, SimpleNamespace(rate=0))
+    run(peer, values, warm, SimpleNamespace(rate=0, call=options.call, batch=options.batch))
     if options.wait:
         wait(warm)
     acks.clear()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import functools
 import struct
 from collections.abc import Container, Iterator
 from typing import Any, NamedTuple
@@ -22,6 +23,7 @@ DELIVERED = int(EventType.DELIVERED)
 #: Those without an id: there is nothing to look up.
 EVERYDAY = int(EventType.DELIVERED | EventType.DELIVERY_STARTED | EventType.DELIVERY_FINISHED)
 SETTLEMENTS = int(EventType.SETTLEMENTS)
+LOG = int(EventType.LOG)
 
 
 class Entry(NamedTuple):
@@ -39,6 +41,17 @@ class Entry(NamedTuple):
     message_count: int
     attempt: int
     persistence: int
+
+
+# Looked up, not made: an Enum takes longer to find its member than all the rest of an event.
+_event_type = functools.lru_cache(EventType)
+_status = functools.lru_cache(Status)
+_persistence = functools.lru_cache(Persistence)
+
+
+@functools.lru_cache
+def _words(kind: EventType) -> str:
+    return (kind.name or "").lower().replace("_", " ")
 
 
 class Freed(Exception):
@@ -79,10 +92,9 @@ class Inbox:
 
     def event(self, entry: Entry) -> Event:
         """Raises Freed where the producer is no more."""
-        kind = EventType(entry.type)
+        kind = _event_type(entry.type)
         tag = entry.tag if entry.tag < FIRST_AWAITED_TAG else 0
-        topic, message = None, None
-        text = (kind.name or "").lower().replace("_", " ")
+        topic, message, text = None, None, _words(kind)
         if entry.id:
             about = unpack(self._look_up(lib.ap_event_message, entry.id))
             topic = about.topic or None
@@ -92,23 +104,23 @@ class Inbox:
                 text = self._look_up(lib.ap_event_text, entry.id).decode("utf-8", "replace")
             if entry.type & SETTLEMENTS:
                 message = about._replace(tag=tag)
-        is_log = entry.type == EventType.LOG
+        is_log = entry.type == LOG
         return Event(
-            type=kind,
-            status=Status.OK if is_log else Status(entry.status),
-            kafka_error=entry.kafka_error,
-            topic=topic,
-            partition=entry.partition,
-            offset=entry.offset,
-            timestamp=entry.timestamp_ms,
-            tag=tag,
-            message_count=entry.message_count,
-            duration=entry.duration_us / 1e6,
-            attempt=entry.attempt,
-            persistence=Persistence(entry.persistence),
-            text=text,
-            message=message,
-            log_level=entry.status if is_log else None,
+            kind,
+            Status.OK if is_log else _status(entry.status),
+            entry.kafka_error,
+            topic,
+            entry.partition,
+            entry.offset,
+            entry.timestamp_ms,
+            tag,
+            entry.message_count,
+            entry.duration_us / 1e6,
+            entry.attempt,
+            _persistence(entry.persistence),
+            text,
+            message,
+            entry.status if is_log else None,
         )
 
     def _look_up(self, function: Any, number: int) -> bytes:
