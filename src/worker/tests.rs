@@ -977,3 +977,37 @@ fn what_is_logged_does_not_make_an_error_come_more_often() {
     }
     assert_eq!(rig.tags(Kind::Error).len(), 1);
 }
+
+// What no test noticed before mutation testing.
+
+#[test]
+fn the_worker_looks_at_the_deadline_drops_all_at_once_and_makes_no_client_anew() {
+    let mut rig = Rig::new(&[("max_buffer_size", "5"), ("max_queue_size", "100")]);
+    rig.kafka().habit = Reply::Hold;
+    rig.kafka().hung = true;
+    rig.produce_all(0..20);
+    rig.deliver();
+    rig.run();
+    rig.shutdown(Some(SECOND));
+    let Turn::Sleep { until: Some(until), .. } = rig.run() else { panic!("it is over, or sleeps for ever") };
+    assert_eq!(until, rig.now + SECOND);
+    assert_ne!(rig.advance(SECOND), Turn::Over, "the client is given a moment");
+    assert_eq!(rig.tags(Kind::Dropped), range(5..20), "what is in the queue, too");
+    assert_eq!(rig.advance(SECOND), Turn::Over);
+    assert_eq!(rig.tags(Kind::Failed), range(0..5));
+    assert_eq!(rig.shared.counters.client_resets.load(std::sync::atomic::Ordering::Relaxed), 0);
+    assert_eq!(rig.kafka().closed, 1);
+}
+
+#[test]
+fn clear_drops_what_the_buffer_has_no_bytes_for() {
+    let mut rig = Rig::new(&[("max_buffer_bytesize", "4")]);
+    rig.kafka().habit = Reply::Hold;
+    rig.produce_all(0..6);
+    rig.run();
+    let answer = Arc::new(Answer::default());
+    rig.shared.inbox.request(Request::Clear(answer.clone()));
+    rig.run();
+    assert_eq!(answer.get(), Some(2));
+    assert_eq!(rig.tags(Kind::Dropped), range(4..6));
+}

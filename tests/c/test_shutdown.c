@@ -57,7 +57,7 @@ static void r43_the_deadline_drops_what_is_left(void) {
     ap_producer_t *producer = nowhere();
     produce_tags(producer, 1, 50);
     CHECK_STATUS(ap_deliver(producer), AP_OK);
-    WAIT_UNTIL(stats_of(producer).deliveries == 1);
+    WAIT_UNTIL(stats_of(producer).deliveries >= 1);
     int64_t begin = now_ms();
     CHECK_STATUS(ap_shutdown(producer, 300), AP_ERR_UNDELIVERED);
     CHECK_AT_LEAST(now_ms() - begin, 299);

@@ -66,7 +66,7 @@ static void one_call_ends_polls_and_flushes_together(void) {
     produce_tags(producer, 1, 3);
     atomic_store(&done, 0);
     pthread_t flusher = start(flush_without_limit, producer), poller = start(poll_without_limit, producer);
-    WAIT_UNTIL(stats_of(producer).deliveries == 1);
+    WAIT_UNTIL(stats_of(producer).deliveries >= 1);
     wake_until_done(producer, 2);
     CHECK_STATUS((intptr_t)join(flusher), AP_ERR_TIMED_OUT);
     CHECK_EQ((intptr_t)join(poller), 0);
