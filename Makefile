@@ -102,7 +102,7 @@ chaos: ## the long soak under faults of brokers and network: SECONDS=600 SEED=1 
 	CHAOS_SECONDS=$(SECONDS) CHAOS_SEED=$(SEED) CHAOS_RATE=$(RATE) \
 	  $(CARGO) test --release --locked --test chaos nothing_is_lost -- --nocapture
 
-fuzz: ## every input of the ABI under libFuzzer: SECONDS=60 each; wants nightly Rust and cargo-fuzz
+fuzz: ## every input of the ABI under libFuzzer: SECONDS=60 each; wants nightly Rust, clang and cargo-fuzz
 	scripts/fuzz $(if $(filter command line,$(origin SECONDS)),$(SECONDS),60)
 
 sanitize: ## the library itself and the C tests under SANITIZER=asan or tsan; wants nightly Rust and clang
