@@ -79,9 +79,8 @@ pub fn remedy(error: i32) -> Remedy {
         | code::INTR
         | code::ALL_BROKERS_DOWN => Remedy::Retry,
         code if is_retriable(code) => Remedy::Retry,
-        code::INVALID_RECORD => Remedy::Isolate,
         code if code < code::UNKNOWN || meets_every_record(code) => Remedy::Fail,
-        // INVALID_TIMESTAMP, POLICY_VIOLATION and others may be about one record, and so may codes unknown here.
+        // INVALID_RECORD, INVALID_TIMESTAMP, POLICY_VIOLATION and others may be about one record, and so may codes unknown here.
         _ => Remedy::Isolate,
     }
 }
@@ -137,6 +136,16 @@ fn is_retriable(code: i32) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn errors_of_a_connection_are_few() {
+        for error in [code::TRANSPORT, code::RESOLVE, code::SSL, code::AUTHENTICATION, code::ALL_BROKERS_DOWN] {
+            assert!(is_of_connection(error), "{error}");
+        }
+        for error in [0, 6, code::MSG_TIMED_OUT, code::FATAL] {
+            assert!(!is_of_connection(error), "{error}");
+        }
+    }
 
     #[test]
     fn each_kind_of_error_has_its_remedy() {

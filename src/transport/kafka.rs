@@ -33,7 +33,6 @@ use crate::message::Message;
 use crate::parker::Parker;
 use crate::stage::Stage;
 use crate::sys;
-use crate::verdict::code;
 
 use form::Form;
 use properties::Linger;
@@ -424,10 +423,42 @@ unsafe fn header_list(message: &Message) -> *mut rd::rd_kafka_headers_t {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::verdict::code;
 
     #[test]
     fn errors_are_described_by_words_and_name() {
         assert_eq!(describe(6), "Broker: Not leader for partition (NOT_LEADER_FOR_PARTITION)");
+        let names = [
+            (code::UNKNOWN_PARTITION, "_UNKNOWN_PARTITION"),
+            (code::UNKNOWN_TOPIC, "_UNKNOWN_TOPIC"),
+            (code::RESOLVE, "_RESOLVE"),
+            (code::SSL, "_SSL"),
+            (code::AUTHENTICATION, "_AUTHENTICATION"),
+            (code::QUEUE_FULL, "_QUEUE_FULL"),
+            (code::DESTROY, "_DESTROY"),
+            (code::FATAL, "_FATAL"),
+            (code::PURGE_QUEUE, "_PURGE_QUEUE"),
+            (code::PURGE_INFLIGHT, "_PURGE_INFLIGHT"),
+            (code::RETRY, "_RETRY"),
+            (code::GAPLESS_GUARANTEE, "_GAPLESS_GUARANTEE"),
+            (code::INVALID_DIFFERENT_RECORD, "_INVALID_DIFFERENT_RECORD"),
+            (code::MSG_TIMED_OUT, "_MSG_TIMED_OUT"),
+            (code::TRANSPORT, "_TRANSPORT"),
+            (code::TIMED_OUT, "_TIMED_OUT"),
+            (code::TIMED_OUT_QUEUE, "_TIMED_OUT_QUEUE"),
+            (code::WAIT_CACHE, "_WAIT_CACHE"),
+            (code::OUTDATED, "_OUTDATED"),
+            (code::INTR, "_INTR"),
+            (code::ALL_BROKERS_DOWN, "_ALL_BROKERS_DOWN"),
+            (code::STATE, "_STATE"),
+            (code::UNKNOWN, "UNKNOWN"),
+            (code::UNKNOWN_TOPIC_OR_PARTITION, "UNKNOWN_TOPIC_OR_PART"),
+            (code::INVALID_RECORD, "INVALID_RECORD"),
+            (code::MSG_SIZE_TOO_LARGE, "MSG_SIZE_TOO_LARGE"),
+        ];
+        for (code, name) in names {
+            assert!(describe(code).ends_with(&format!("({name})")), "{code}: {}", describe(code));
+        }
         assert!(describe(-9999).contains("-9999"), "{}", describe(-9999));
     }
 }
