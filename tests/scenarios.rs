@@ -86,7 +86,7 @@ fn test_of(line: &str) -> Option<String> {
     let line = line.trim_start();
     let starts = ["fn ", "static void ", "def ", "async def ", "func ", "test('", "test(\"", "it('"];
     let rest = starts.iter().find_map(|start| line.strip_prefix(start))?;
-    let end = if rest.starts_with(|c: char| c == 'r') && line.contains('(') && line.starts_with(['t', 'i']) {
+    let end = if rest.starts_with('r') && line.contains('(') && line.starts_with(['t', 'i']) {
         rest.find(['\'', '"'])
     } else {
         rest.find(|c: char| !c.is_alphanumeric() && c != '_')

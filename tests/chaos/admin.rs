@@ -5,7 +5,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::Thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
@@ -27,10 +27,17 @@ pub fn make_topic(broker: &Broker, name: &str, configs: &[(&str, &str)]) {
     assert!(made.iter().all(Result::is_ok), "{made:?}");
 }
 
-/// Where the next message of the one partition would go.
+/// Where the next message of the one partition would go. After a fault its leader may change once more.
 pub fn end_offset(broker: &Broker, topic: &str) -> i64 {
     let consumer: BaseConsumer = client(broker).create().expect("a client");
-    consumer.fetch_watermarks(topic, 0, PATIENCE).expect("an answer").1
+    let limit = Instant::now() + PATIENCE;
+    loop {
+        match consumer.fetch_watermarks(topic, 0, PATIENCE) {
+            Ok((_, end)) => return end,
+            Err(error) => assert!(Instant::now() < limit, "{error}"),
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
 }
 
 fn client(broker: &Broker) -> ClientConfig {
