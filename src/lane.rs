@@ -420,6 +420,30 @@ mod tests {
     }
 
     #[test]
+    fn what_becomes_due_later_fills_a_window_as_well() {
+        const LINGER: Duration = Duration::from_millis(5);
+        let (mut lane, now) = (lane(1), Instant::now());
+        lane.push(parcel(1, PARTITION_ANY), false);
+        let full = Window { bytes: 2 * size(), ..ALL };
+        assert!(lane.linger(LINGER, full, now), "one of two is due");
+        assert_eq!(lane.release(1), 1);
+        assert!(!lane.linger(LINGER, full, now) && lane.is_ready(now));
+        assert!(lane.linger(LINGER, Window { bytes: 2 * size() + 1, ..ALL }, now), "and no more than that");
+    }
+
+    #[test]
+    fn a_window_that_is_called_back_after_the_last_retry_has_timed_out() {
+        let (mut lane, now) = (lane(1), Instant::now());
+        let window: Vec<_> = lane.window(ALL, now).collect();
+        lane.count_failure();
+        let verdict = Verdict { error: code::PURGE_QUEUE, text: Some("purged".into()), ..Verdict::default() };
+        window.into_iter().for_each(|parcel| lane.give_back(parcel, verdict.clone()));
+        let outcome = lane.finish(Some(0), NO_BACKOFF, now).expect("not delivered");
+        let (parcel, verdict) = &outcome.failed[0];
+        assert_eq!((verdict.error, &verdict.text, parcel.attempts), (code::TIMED_OUT, &None, 1));
+    }
+
+    #[test]
     fn what_a_full_window_left_does_not_wait_again() {
         const LINGER: Duration = Duration::from_millis(5);
         let (mut lane, now) = (lane(3), Instant::now());

@@ -81,7 +81,7 @@ pub fn remedy(error: i32) -> Remedy {
         code if is_retriable(code) => Remedy::Retry,
         code::INVALID_RECORD => Remedy::Isolate,
         code if code < code::UNKNOWN || meets_every_record(code) => Remedy::Fail,
-        // INVALID_RECORD, INVALID_TIMESTAMP, POLICY_VIOLATION and others may be about one record, and so may codes unknown here.
+        // INVALID_TIMESTAMP, POLICY_VIOLATION and others may be about one record, and so may codes unknown here.
         _ => Remedy::Isolate,
     }
 }
