@@ -14,9 +14,17 @@ const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/kafka/kafka");
 
 /// Below the ports that the system gives to clients, so that they are still free at a restart.
 pub fn free_ports<const N: usize>() -> [u16; N] {
-    let mut candidates = (0..12_000u32).map(|step| 20_000 + ((std::process::id() * 31 + step) % 12_000) as u16);
+    /// Each is given once: what is free now may be what another test is about to use.
+    static NEXT: AtomicU32 = AtomicU32::new(0);
     std::array::from_fn(|_| {
-        candidates.find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).expect("a free port")
+        loop {
+            let step = NEXT.fetch_add(1, Ordering::Relaxed);
+            assert!(step < 12_000, "no port is free");
+            let port = 20_000 + ((std::process::id() * 31 + step) % 12_000) as u16;
+            if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+                return port;
+            }
+        }
     })
 }
 
