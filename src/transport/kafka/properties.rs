@@ -19,7 +19,7 @@ const DEFAULTS: [(&CStr, &CStr); 5] = [
     // Deadlines are ours: a message that expires under idempotence makes duplicates of others (librdkafka#4953).
     (c"message.timeout.ms", c"0"),
     // Batching is ours; this lets a window be handed over whole before its first message is sent.
-    (c"linger.ms", c"1"),
+    (c"linger.ms", CLIENT_LINGER_MS),
     // The limits are ours: librdkafka's would count values only.
     (c"queue.buffering.max.messages", c"0"),
     (c"queue.buffering.max.kbytes", c"2147483647"),
@@ -29,11 +29,12 @@ const INVALID: c_int = -1;
 const UNKNOWN: c_int = -2;
 const INVALID_ARG: c_int = -186;
 
-/// Of linger.ms, as much is librdkafka's as a window needs to be handed over whole.
-const CLIENT_LINGER_MS: f64 = 1.0;
+/// Of linger.ms, as much is librdkafka's as a window needs to be handed over whole; for librdkafka in its words.
+const CLIENT_LINGER: Duration = Duration::from_millis(1);
+const CLIENT_LINGER_MS: &CStr = c"1";
 
 /// What of linger.ms passes where. A lane waits for most of it, which it can do while the window before is on its way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Linger {
     /// How long a lane waits for more messages.
     pub ours: Duration,
@@ -265,14 +266,12 @@ impl Properties {
 
     /// How linger.ms is divided.
     pub fn linger(&self) -> Linger {
-        let linger_ms: f64 = self.read("linger.ms").and_then(|value| value.parse().ok()).unwrap_or(0.0);
-        match linger_ms - CLIENT_LINGER_MS {
-            ours if ours >= 0.0 => Linger {
-                ours: Duration::from_secs_f64(ours / 1000.0),
-                handover: Some(Duration::from_secs_f64(CLIENT_LINGER_MS / 1000.0 * 0.8)),
-            },
-            _ => Linger { ours: Duration::ZERO, handover: None },
-        }
+        let linger_ms = self.read("linger.ms").and_then(|value| value.parse::<f64>().ok());
+        let linger = linger_ms.and_then(|ms| Duration::try_from_secs_f64(ms / 1000.0).ok()).unwrap_or_default();
+        linger.checked_sub(CLIENT_LINGER).map_or_else(Linger::default, |ours| {
+            let handover = Some(CLIENT_LINGER * 4 / 5);
+            Linger { ours, handover }
+        })
     }
 
     pub fn attempt_timeout(&self) -> Duration {
@@ -331,7 +330,7 @@ impl Properties {
         unsafe {
             let conf = rd::rd_kafka_conf_dup(self.conf);
             if self.linger().handover.is_some() {
-                set(conf, c"linger.ms", c"1");
+                set(conf, c"linger.ms", CLIENT_LINGER_MS);
             }
             let client = start(conf).map_err(|error| self.without_secrets(error))?;
             refresh_tokens(client);
