@@ -5,25 +5,16 @@
 
 #![allow(unsafe_code)]
 
-pub use std::sync::{Arc, PoisonError, atomic};
-pub use std::thread;
+/// The library's `sync`: scripts/sanitize puts it there.
+#[allow(unused_imports)]
+mod usual;
 
-pub use crossbeam_channel as channel;
+pub use usual::{Arc, PoisonError, atomic, channel, thread, thread_number};
 
 use std::cell::UnsafeCell;
 use std::ops::{Deref, DerefMut};
 use std::sync::LockResult;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
-
-/// A number of this thread, the same at each call.
-pub fn thread_number() -> usize {
-    static NEXT: AtomicUsize = AtomicUsize::new(0);
-    thread_local! {
-        static NUMBER: usize = NEXT.fetch_add(1, Relaxed);
-    }
-    NUMBER.with(|number| *number)
-}
 
 unsafe extern "C" {
     fn pthread_cond_clockwait(
