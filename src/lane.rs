@@ -410,7 +410,7 @@ mod tests {
         lane.push(parcel(2, PARTITION_ANY), true);
         let arrival = now + ms(6);
         assert!(!lane.linger(LINGER, ALL, arrival));
-        for (_, begins) in [(2, false), (1, true)] {
+        for begins in [false, true] {
             lane.settled();
             assert_eq!(lane.linger(LINGER, ALL, arrival + ms(2)), begins);
         }

@@ -423,6 +423,11 @@ fn a_window_lingers_for_more_but_not_behind_another() {
 
 // The client.
 
+/// The client meets a fatal error.
+fn die(rig: &Rig, text: &str) {
+    rig.kafka().report(crate::transport::Notice::Error { code: 45, text: text.to_owned(), fatal: true });
+}
+
 #[test]
 fn a_fatal_error_makes_the_client_anew() {
     let mut rig = Rig::new(&[]);
@@ -446,7 +451,7 @@ fn what_was_surely_not_sent_goes_through_the_next_client() {
     rig.deliver();
     rig.run();
     rig.kafka().habit = Reply::Acknowledge;
-    rig.kafka().report(crate::transport::Notice::Error { code: 45, text: "dead".into(), fatal: true });
+    die(&rig, "dead");
     rig.run();
     assert_eq!(rig.delivered(), range(0..3));
     assert!(rig.tags(Kind::Failed).is_empty());
@@ -460,7 +465,7 @@ fn what_is_on_its_way_may_still_be_answered_when_the_client_dies() {
     rig.produce_all(0..3);
     rig.deliver();
     rig.run();
-    rig.kafka().report(crate::transport::Notice::Error { code: 45, text: "dead".into(), fatal: true });
+    die(&rig, "dead");
     rig.advance(SECOND);
     assert_eq!(rig.kafka().purges, [Purge::Unsent]);
     assert!(rig.tags(Kind::Failed).is_empty() && rig.kafka().closed == 0, "it is given time");
@@ -480,7 +485,7 @@ fn clients_that_die_one_after_the_other_are_made_more_and_more_slowly() {
     rig.run();
     for clients in 1..10 {
         assert_eq!(rig.kafka().clients, clients);
-        rig.kafka().report(crate::transport::Notice::Error { code: 45, text: "dead".into(), fatal: true });
+        die(&rig, "dead");
         rig.run();
         let pause = if clients == 1 { 0 } else { 60.min(1 << (clients - 2)) };
         if pause > 0 {
@@ -504,7 +509,7 @@ fn clients_that_die_one_after_the_other_are_made_more_and_more_slowly() {
     rig.deliver();
     rig.run();
     let clients = rig.kafka().clients;
-    rig.kafka().report(crate::transport::Notice::Error { code: 45, text: "dead".into(), fatal: true });
+    die(&rig, "dead");
     rig.run();
     assert_eq!(rig.kafka().clients, clients + 1, "at once");
 }
@@ -517,7 +522,7 @@ fn a_client_that_hangs_is_abandoned() {
     rig.produce_all(0..3);
     rig.deliver();
     rig.run();
-    rig.kafka().report(crate::transport::Notice::Error { code: 45, text: "dead".into(), fatal: true });
+    die(&rig, "dead");
     rig.run();
     assert!(rig.tags(Kind::Failed).is_empty(), "it is given time");
     rig.advance(10 * SECOND);
@@ -957,7 +962,7 @@ fn what_is_withdrawn_from_a_client_does_not_hide_why_it_broke() {
     rig.produce_all(0..2);
     rig.deliver();
     rig.run();
-    rig.kafka().report(crate::transport::Notice::Error { code: 45, text: "the reason".into(), fatal: true });
+    die(&rig, "the reason");
     rig.run();
     rig.advance(10 * SECOND);
     assert!(text(&rig, Kind::Stalled).ends_with("last error: the reason"), "{}", text(&rig, Kind::Stalled));
