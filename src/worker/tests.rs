@@ -563,6 +563,23 @@ fn what_no_broker_refused_is_no_reason_to_go_on() {
 }
 
 #[test]
+fn an_attempt_ends_in_time_also_while_the_next_messages_linger() {
+    let mut rig = Rig::new(&[("delivery_threshold", "1"), ("max_retries", "0")]);
+    let mut kafka = rig.kafka();
+    kafka.window = Window { messages: 5, bytes: u64::MAX, depth: 3 };
+    kafka.linger = 60 * SECOND;
+    kafka.habit = Reply::Hold;
+    drop(kafka);
+    rig.produce_all(0..5);
+    rig.run();
+    rig.produce(5).expect("room");
+    rig.run();
+    assert_eq!(rig.kafka().windows, [range(0..5)]);
+    rig.advance(30 * SECOND);
+    assert_eq!(rig.tags(Kind::Failed), range(0..5));
+}
+
+#[test]
 fn a_client_that_has_to_go_is_not_heard_about_it() {
     let mut rig = Rig::new(&[]);
     rig.kafka().habit = Reply::Hold;

@@ -165,7 +165,8 @@ impl Worker {
         let mut exhausted = false;
         for lane in 0..self.buffer.lanes().len() {
             let state = self.buffer.lane(lane);
-            if state.is_idle() || state.ready_at().is_some_and(|end_of_pause| end_of_pause > now) {
+            let pauses = state.in_flight() == 0 && state.ready_at().is_some_and(|end_of_pause| end_of_pause > now);
+            if state.is_idle() || pauses {
                 continue;
             }
             let since = *state.attempt_since.get_or_insert(now);
