@@ -258,6 +258,20 @@ fn refuse_twice(properties: &[(&str, &str)], resets: u64) {
     }
 }
 
+/// librdkafka warns whoever sets this property.
+#[test]
+fn a_warning_about_a_property_is_for_the_program_that_set_it() {
+    let cluster = Cluster::new(1, TOPIC, 1);
+    for (properties, warnings) in [(&[][..], 0), (&[("enable.gapless.guarantee", "true")], 1)] {
+        let producer = producer(&cluster, properties);
+        say(&producer, 0, 0..1);
+        producer.flush();
+        let logs = producer.events(LOG);
+        let found = logs.iter().filter(|log| log.text.contains("enable.gapless.guarantee")).count();
+        assert_eq!(found, warnings, "{logs:?}");
+    }
+}
+
 #[test]
 fn r06_what_waits_behind_a_refused_batch_keeps_its_order() {
     let cluster = Cluster::new(1, TOPIC, 1);

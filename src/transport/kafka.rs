@@ -97,6 +97,8 @@ pub struct Kafka {
     secrets: Secrets,
     window: Window,
     is_makeshift: bool,
+    /// It stops at a refusal because we want it to.
+    stops_unasked: bool,
     linger: Linger,
     attempt_timeout: Duration,
     topic_grace: Duration,
@@ -126,6 +128,7 @@ impl Kafka {
             secrets: properties.secrets(),
             window: properties.window(on_refusal),
             is_makeshift: on_refusal == OnRefusal::GoOn && properties.stops(OnRefusal::Stop),
+            stops_unasked: properties.stops_unasked(on_refusal),
             linger: properties.linger(),
             attempt_timeout: properties.attempt_timeout(),
             topic_grace: properties.topic_grace(),
@@ -249,6 +252,10 @@ impl Kafka {
             if facility == "GETPID" && level <= WARNING {
                 let text = text.split_once("]: ").map_or(&*text, |(_thread, text)| text).into();
                 return Some(Notice::Error { code: 0, text, fatal: false });
+            }
+            // librdkafka warns of a property that it calls experimental: not where it was not the program that set it.
+            if facility == "CONFWARN" && self.stops_unasked && text.contains("enable.gapless.guarantee") {
+                return None;
             }
             Some(Notice::Log { level, text: format!("{facility}: {text}") })
         }

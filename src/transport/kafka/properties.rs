@@ -274,6 +274,11 @@ impl Properties {
         self.gapless.unwrap_or(on_refusal == OnRefusal::Stop && self.keeps_order())
     }
 
+    /// Whether that is so without the program's having asked for it.
+    pub fn stops_unasked(&self, on_refusal: OnRefusal) -> bool {
+        self.gapless.is_none() && self.stops(on_refusal)
+    }
+
     /// Whether librdkafka sends a window whole and one after the other, and never drops one from their midst, as a message
     /// that expires does.
     fn keeps_order(&self) -> bool {
@@ -358,7 +363,7 @@ impl Properties {
             if self.linger().handover.is_some() {
                 set(conf, c"linger.ms", CLIENT_LINGER_MS);
             }
-            if self.stops(on_refusal) {
+            if self.stops_unasked(on_refusal) {
                 set(conf, c"enable.gapless.guarantee", c"true");
             }
             let client = start(conf).map_err(|error| self.without_secrets(error))?;
