@@ -41,14 +41,6 @@ pub struct Buffer {
     dice: Dice,
 }
 
-/// Lists a lane once: each message that is due calls for it.
-#[inline]
-fn list(ready: &mut VecDeque<usize>, lanes: &mut [Lane], lane: usize) {
-    if !std::mem::replace(&mut lanes[lane].is_listed, true) {
-        ready.push_back(lane);
-    }
-}
-
 struct Topic {
     name: CString,
     /// Where messages wait whose partition is not known yet. While it is not empty, every message of the topic waits
@@ -142,7 +134,7 @@ impl Buffer {
             let fresh = self.lanes[lane].release(delivery);
             if fresh > 0 {
                 count += fresh;
-                list(&mut self.ready, &mut self.lanes, lane);
+                self.ready.push_back(lane);
             }
         }
         self.idle -= count;
@@ -162,7 +154,6 @@ impl Buffer {
         let (linger, window) = (transport.linger(), transport.window());
         while let Some(number) = self.ready.pop_front() {
             let lane = &mut self.lanes[number];
-            lane.is_listed = false;
             if lane.partition == PARTITION_ANY {
                 continue;
             }
@@ -177,21 +168,16 @@ impl Buffer {
     }
 
     /// Hands the next window of a lane to Kafka. How many messages it has.
-    pub fn send(&mut self, number: usize, transport: &mut dyn Transport, now: Instant) -> usize {
-        let lane = &mut self.lanes[number];
+    pub fn send(&mut self, lane: usize, transport: &mut dyn Transport, now: Instant) -> usize {
+        let lane = &mut self.lanes[lane];
         let topic = &self.topics[lane.topic].name;
-        let before = lane.in_flight();
-        if !transport.send(topic, lane.partition, &mut lane.window(transport.window(), now)) {
-            lane.wait_for_all();
-        }
-        let count = lane.in_flight() - before;
-        self.look_at(number); // Another window may follow.
-        count
+        transport.send(topic, lane.partition, &mut lane.window(transport.window(), now));
+        lane.in_flight()
     }
 
     /// A lane may have become ready: its window is back, or its pause is over.
     pub fn look_at(&mut self, lane: usize) {
-        list(&mut self.ready, &mut self.lanes, lane);
+        self.ready.push_back(lane);
     }
 
     /// A lane pauses before its next window.
@@ -202,14 +188,14 @@ impl Buffer {
     /// Looks at the lanes whose pause is over. When the next pause ends.
     pub fn wake_lanes(&mut self, now: Instant) -> Option<Instant> {
         let mut next: Option<Instant> = None;
-        let (lanes, ready) = (&mut self.lanes, &mut self.ready);
+        let (lanes, ready) = (&self.lanes, &mut self.ready);
         self.paused.retain(|lane| match lanes[*lane].ready_at() {
             Some(at) if at > now => {
                 next = Some(next.map_or(at, |earliest| earliest.min(at)));
                 true
             }
             _ => {
-                list(ready, lanes, *lane);
+                ready.push_back(*lane);
                 false
             }
         });
@@ -286,7 +272,7 @@ impl Buffer {
         parcel.lane = lane;
         self.lanes[lane].push(parcel, due);
         if due {
-            list(&mut self.ready, &mut self.lanes, lane);
+            self.ready.push_back(lane);
         } else if self.lanes[lane].idle() == 1 {
             self.stirred.push(lane);
         }

@@ -1,30 +1,22 @@
-//! A lane: the messages of one partition, in order, of which a window, or a few, are with the client.
+//! A lane: the messages of one partition, in order, of which one window at a time is on its way.
 //!
-//! When Kafka refuses a window, nothing accepted later may have gone before what must be sent again. Either one window at a
-//! time is with the client, or the client stops for good at a refusal and gives back what it has not sent: then the next
-//! windows may wait with it, so that it sends one as soon as the one before is acknowledged.
+//! One window at a time is what keeps the order: when Kafka refuses a window, nothing accepted later has gone before
+//! what must be sent again. A window is at most one request of librdkafka, so nothing is lost in throughput but the
+//! pause between two requests of one partition.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use crate::transport::{Parcel, Verdict, Window};
-use crate::verdict::{Remedy, code, is_of_broker, remedy};
+use crate::verdict::{Remedy, code, remedy};
 
 /// The longest and the shortest pause between attempts: a missing broker must not be asked in a busy loop.
 const MAX_BACKOFF: Duration = Duration::from_secs(60);
 const MIN_BACKOFF: Duration = Duration::from_millis(100);
 
-/// librdkafka (2.12.1, rd_kafka_toppar_producer_serve) makes no further request of a partition while so many messages of
-/// it are on their way. Behind a window of at least as many the next one therefore waits: were both on their way, and the
-/// first met an error that passes, the second would be out of order, and librdkafka would begin a new epoch of its producer
-/// id, under which messages of other partitions can be stored twice.
-const LEAST_FOLLOWED: usize = 5;
-
 pub struct Lane {
     pub topic: usize,
     pub partition: i32,
-    /// It stands among the buffer's lanes that may be ready.
-    pub is_listed: bool,
     /// Messages that wait, oldest first; the first `due` of them may go.
     waiting: VecDeque<Parcel>,
     due: usize,
@@ -32,18 +24,11 @@ pub struct Lane {
     /// Since when there has been something due, and until when it waits for more to go with it.
     due_since: Option<Instant>,
     lingers_until: Option<Instant>,
-    /// Messages with the client.
     in_flight: usize,
-    /// The same by windows, the oldest first. Their order is that in which they are settled, but for failures.
-    windows: VecDeque<usize>,
-    /// How many messages the newest of them had, and how many of them there may be.
-    newest: usize,
-    depth: usize,
-    /// A window has come back since the last look.
-    is_back: bool,
-    /// Messages that came back, with what was wrong.
+    /// Messages of the window that came back, with what was wrong.
     returned: Vec<(Parcel, Verdict)>,
-    /// The most the next window may be.
+    /// The size of the window on its way, and the most the next one may be.
+    window_bytes: u64,
     limit: Window,
     /// Windows that failed in a row, and when the next may go.
     failures: u32,
@@ -52,7 +37,7 @@ pub struct Lane {
     pub attempt_since: Option<Instant>,
 }
 
-/// What became of windows that have come back whole.
+/// What became of a window that has come back whole.
 pub struct Outcome {
     /// Messages that fail, with the reason.
     pub failed: Vec<(Parcel, Verdict)>,
@@ -62,8 +47,6 @@ pub struct Outcome {
     pub again: usize,
     pub pause: Duration,
     pub reason: Option<Verdict>,
-    /// It was Kafka that refused something, not the client.
-    pub refused: bool,
 }
 
 impl Lane {
@@ -71,19 +54,15 @@ impl Lane {
         Lane {
             topic,
             partition,
-            is_listed: false,
             waiting: VecDeque::new(),
             due: 0,
             due_bytes: 0,
             due_since: None,
             lingers_until: None,
             in_flight: 0,
-            windows: VecDeque::new(),
-            newest: 0,
-            depth: 1,
-            is_back: false,
             returned: Vec::new(),
-            limit: Window { messages: usize::MAX, bytes: u64::MAX, depth: 1 },
+            window_bytes: 0,
+            limit: Window { messages: usize::MAX, bytes: u64::MAX },
             failures: 0,
             not_before: None,
             attempt_since: None,
@@ -156,7 +135,7 @@ impl Lane {
             return false;
         }
         let since = *self.due_since.get_or_insert(now);
-        if !self.may_follow() {
+        if self.in_flight > 0 {
             return false;
         }
         let most = self.most(most);
@@ -168,74 +147,44 @@ impl Lane {
 
     /// Whether a window may go now.
     pub fn is_ready(&self, now: Instant) -> bool {
-        self.due > 0 && self.may_follow() && self.ready_at().is_none_or(|start| start <= now)
+        self.due > 0 && self.in_flight == 0 && self.ready_at().is_none_or(|start| start <= now)
     }
 
     /// When a window may go that may not go yet.
     pub fn ready_at(&self) -> Option<Instant> {
-        if self.due > 0 && self.may_follow() { self.not_before.max(self.lingers_until) } else { None }
-    }
-
-    /// Whether a window may be handed over now, with those that are with the client.
-    fn may_follow(&self) -> bool {
-        let has_room = self.windows.len() < self.depth && self.newest >= LEAST_FOLLOWED;
-        self.in_flight == 0 || (has_room && self.returned.is_empty())
+        if self.due > 0 && self.in_flight == 0 { self.not_before.max(self.lingers_until) } else { None }
     }
 
     fn most(&self, most: Window) -> Window {
-        let (messages, bytes) = (most.messages.min(self.limit.messages), most.bytes.min(self.limit.bytes));
-        Window { messages, bytes, ..most }
+        Window { messages: most.messages.min(self.limit.messages), bytes: most.bytes.min(self.limit.bytes) }
     }
 
     /// Begins the next window: as many due messages as fit, at least one. What is not taken of it stays for the one after.
     pub fn window(&mut self, most: Window, now: Instant) -> Departure<'_> {
         let mut most = self.most(most);
         most.messages = most.messages.min(self.due);
-        self.newest = 0;
-        self.depth = most.depth;
+        self.window_bytes = 0;
         self.not_before = None;
         self.lingers_until = None;
-        if self.in_flight == 0 {
-            self.attempt_since = Some(now);
-        }
-        Departure { lane: self, most, bytes: 0 }
+        self.attempt_since = Some(now);
+        Departure { lane: self, most }
     }
 
-    /// Nothing follows until all that is with the client has come back.
-    pub fn wait_for_all(&mut self) {
-        self.depth = 1;
-    }
-
-    /// One message is settled.
-    #[inline]
+    /// One message of the window is settled.
     pub fn settled(&mut self) {
         self.in_flight -= 1;
-        if let Some(left) = self.windows.front_mut() {
-            *left -= 1;
-            if *left == 0 {
-                self.windows.pop_front();
-                self.is_back = true;
-            }
-        }
     }
 
-    /// One message came back.
+    /// One message of the window came back.
     pub fn give_back(&mut self, parcel: Parcel, verdict: Verdict) {
-        self.settled();
+        self.in_flight -= 1;
         self.returned.push((parcel, verdict));
     }
 
-    /// Whether there is something to decide: a window was delivered, or all that is with the client has come back.
-    #[inline]
-    pub fn is_back(&self) -> bool {
-        self.is_back && (self.in_flight == 0 || self.returned.is_empty())
-    }
-
-    /// Once [`Lane::is_back`]: decides about what was returned, and puts in front again what will be sent again. `None`
-    /// where all was delivered.
+    /// Once the window has come back whole: decides about what was returned, and puts in front again what will be sent
+    /// again. `None` where it all was delivered.
     pub fn finish(&mut self, max_retries: Option<u32>, backoff: Duration, now: Instant) -> Option<Outcome> {
-        self.is_back = false;
-        self.attempt_since = (self.in_flight > 0).then_some(now);
+        self.attempt_since = None;
         if self.returned.is_empty() {
             self.failures = 0;
             self.limit.messages = self.limit.messages.saturating_mul(2);
@@ -243,18 +192,11 @@ impl Lane {
         }
         let mut returned = std::mem::take(&mut self.returned);
         returned.sort_unstable_by_key(|(parcel, _)| parcel.sequence);
-        let batch = Refused::of(&returned);
-        let alone = batch.messages == 1;
-        let refused = returned.iter().any(|(_, verdict)| is_of_broker(verdict.error));
+        let size = returned.len();
+        let alone = size == 1;
         let named = returned.iter().any(|(_, verdict)| verdict.error == code::INVALID_DIFFERENT_RECORD);
-        let mut outcome = Outcome {
-            failed: Vec::new(),
-            rerouted: Vec::new(),
-            again: 0,
-            pause: Duration::ZERO,
-            reason: None,
-            refused,
-        };
+        let mut outcome =
+            Outcome { failed: Vec::new(), rerouted: Vec::new(), again: 0, pause: Duration::ZERO, reason: None };
         let mut again = Vec::new();
         let (mut counted, mut exhausted) = (false, false);
         // More failures than retries: the window was called back because no answer came in time.
@@ -277,8 +219,8 @@ impl Lane {
                 Remedy::Reroute => outcome.rerouted.push(parcel),
                 kind => {
                     match kind {
-                        Remedy::Isolate => self.limit.messages = batch.messages / 2,
-                        Remedy::Shrink => self.limit.bytes = self.limit.bytes.min(batch.bytes / 2).max(1),
+                        Remedy::Isolate => self.limit.messages = size / 2,
+                        Remedy::Shrink => self.limit.bytes = self.limit.bytes.min(self.window_bytes / 2).max(1),
                         Remedy::Retry => counted = true,
                         _ => {}
                     }
@@ -335,27 +277,10 @@ impl Lane {
     }
 }
 
-/// The size of the batch that Kafka refused, among all that came back with it.
-struct Refused {
-    messages: usize,
-    bytes: u64,
-}
-
-impl Refused {
-    fn of(returned: &[(Parcel, Verdict)]) -> Refused {
-        let its =
-            returned.iter().filter(|(_, verdict)| matches!(remedy(verdict.error), Remedy::Isolate | Remedy::Shrink));
-        let (messages, bytes) =
-            its.fold((0, 0), |(count, bytes), (parcel, _)| (count + 1, bytes + parcel.message.wire_len()));
-        Refused { messages, bytes }
-    }
-}
-
 /// A window on its way out, message by message: who takes them may stop at any of them.
 pub struct Departure<'a> {
     lane: &'a mut Lane,
     most: Window,
-    bytes: u64,
 }
 
 impl Iterator for Departure<'_> {
@@ -363,24 +288,19 @@ impl Iterator for Departure<'_> {
 
     #[inline]
     fn next(&mut self) -> Option<Parcel> {
-        let Departure { lane, most, bytes } = self;
-        if lane.newest >= most.messages {
+        let Departure { lane, most } = self;
+        if lane.in_flight >= most.messages {
             return None;
         }
-        let more = lane.waiting.front()?.message.wire_len();
-        if lane.newest > 0 && *bytes + more > most.bytes {
+        let bytes = lane.waiting.front()?.message.wire_len();
+        if lane.in_flight > 0 && lane.window_bytes + bytes > most.bytes {
             return None;
         }
         let mut parcel = lane.waiting.pop_front()?;
         parcel.attempts += 1;
-        *bytes += more;
-        lane.less_due(more);
+        lane.less_due(bytes);
         lane.in_flight += 1;
-        lane.newest += 1;
-        match lane.windows.back_mut() {
-            Some(count) if lane.newest > 1 => *count += 1,
-            _ => lane.windows.push_back(1),
-        }
+        lane.window_bytes += bytes;
         Some(parcel)
     }
 }
@@ -398,7 +318,7 @@ mod tests {
     use crate::message::{Draft, Message, PARTITION_ANY};
 
     const NO_BACKOFF: Duration = Duration::ZERO;
-    const ALL: Window = Window { messages: usize::MAX, bytes: u64::MAX, depth: 1 };
+    const ALL: Window = Window { messages: usize::MAX, bytes: u64::MAX };
 
     fn parcel(sequence: u64, partition: i32) -> Parcel {
         let draft = Draft { topic: c"t", value: Some(b"value"), partition, ..Draft::default() };
@@ -427,116 +347,6 @@ mod tests {
         lane.finish(max_retries, NO_BACKOFF, now).expect("something came back")
     }
 
-    const DEEP: Window = Window { messages: LEAST_FOLLOWED, bytes: u64::MAX, depth: 3 };
-
-    /// Hands windows over until no more may go.
-    fn windows(lane: &mut Lane, most: Window, now: Instant) -> Vec<Vec<Parcel>> {
-        std::iter::from_fn(|| lane.is_ready(now).then(|| lane.window(most, now).collect())).collect()
-    }
-
-    fn sizes(windows: &[Vec<Parcel>]) -> Vec<usize> {
-        windows.iter().map(Vec::len).collect()
-    }
-
-    fn settle(lane: &mut Lane, count: usize) {
-        (0..count).for_each(|_| lane.settled());
-    }
-
-    #[test]
-    fn windows_follow_each_other_as_far_as_the_client_allows() {
-        let (mut lane, now) = (lane(23), Instant::now());
-        assert_eq!(sizes(&windows(&mut lane, DEEP, now)), [5, 5, 5]);
-        assert_eq!((lane.in_flight(), lane.due(), lane.ready_at()), (15, 8, None));
-        settle(&mut lane, 4);
-        assert!(!lane.is_back() && !lane.is_ready(now), "a message of the first is not settled");
-        settle(&mut lane, 1);
-        assert!(lane.is_back());
-        let later = now + Duration::from_secs(1);
-        assert!(lane.finish(None, NO_BACKOFF, later).is_none());
-        assert_eq!((lane.is_back(), lane.attempt_since), (false, Some(later)), "that of the second begins");
-        assert_eq!(sizes(&windows(&mut lane, DEEP, later)), [5]);
-        settle(&mut lane, 15);
-        assert!(lane.finish(None, NO_BACKOFF, later).is_none());
-        assert_eq!((lane.in_flight(), lane.attempt_since), (0, None));
-        assert_eq!(sizes(&windows(&mut lane, Window { depth: 1, ..DEEP }, later)), [3]);
-    }
-
-    #[test]
-    fn what_is_due_lingers_also_while_windows_are_with_the_client() {
-        const LINGER: Duration = Duration::from_millis(5);
-        let (mut lane, now) = (lane(6), Instant::now());
-        let window = lane.window(DEEP, now).count();
-        assert_eq!(window, 5);
-        assert!(lane.linger(LINGER, DEEP, now), "one is no window yet");
-        assert_eq!((lane.is_ready(now), lane.ready_at()), (false, Some(now + LINGER)));
-        assert!(lane.is_ready(now + LINGER));
-        (6..10).for_each(|sequence| lane.push(parcel(sequence, PARTITION_ANY), true));
-        assert!(!lane.linger(LINGER, DEEP, now) && lane.is_ready(now), "five are");
-    }
-
-    #[test]
-    fn a_window_of_few_messages_is_not_followed() {
-        let (mut lane, now) = (lane(9), Instant::now());
-        let few = Window { messages: LEAST_FOLLOWED - 1, ..DEEP };
-        assert_eq!(sizes(&windows(&mut lane, few, now)), [4]);
-        settle(&mut lane, 4);
-        assert!(lane.finish(None, NO_BACKOFF, now).is_none());
-        assert_eq!(sizes(&windows(&mut lane, DEEP, now)), [5]);
-    }
-
-    #[test]
-    fn nothing_follows_what_was_refused_at_once() {
-        let (mut lane, now) = (lane(20), Instant::now());
-        assert_eq!(lane.window(DEEP, now).count(), 5);
-        lane.wait_for_all();
-        assert!(!lane.is_ready(now));
-        settle(&mut lane, 5);
-        assert_eq!(sizes(&windows(&mut lane, DEEP, now)), [5, 5, 5]);
-    }
-
-    #[test]
-    fn nothing_follows_what_came_back_until_all_has() {
-        let (mut lane, now) = (lane(16), Instant::now());
-        let mut windows = windows(&mut lane, DEEP, now);
-        let error = code::UNKNOWN_PARTITION; // The second fails in the client while the first is on its way.
-        windows
-            .remove(1)
-            .into_iter()
-            .for_each(|parcel| lane.give_back(parcel, Verdict { error, ..Verdict::default() }));
-        assert!(!lane.is_back() && !lane.is_ready(now));
-        settle(&mut lane, 10);
-        assert!(lane.is_back());
-        let outcome = lane.finish(None, NO_BACKOFF, now).expect("some came back");
-        assert_eq!(numbers(&outcome.rerouted), [5, 6, 7, 8, 9]);
-        assert!(!outcome.refused, "not by Kafka");
-    }
-
-    #[test]
-    fn what_waited_behind_a_refused_window_is_no_part_of_it() {
-        let (mut lane, now) = (lane(16), Instant::now());
-        let errors = [code::INVALID_RECORD, code::PURGE_QUEUE, code::PURGE_QUEUE];
-        for (window, error) in windows(&mut lane, DEEP, now).into_iter().zip(errors) {
-            window.into_iter().for_each(|parcel| lane.give_back(parcel, Verdict { error, ..Verdict::default() }));
-        }
-        let outcome = lane.finish(None, NO_BACKOFF, now).expect("all came back");
-        assert_eq!((outcome.again, outcome.failed.len(), outcome.refused), (15, 0, true));
-        let window: Vec<_> = lane.window(ALL, now).collect();
-        assert_eq!(numbers(&window), [0, 1], "half of the five that were refused");
-    }
-
-    #[test]
-    fn one_that_was_refused_alone_fails_with_others_behind_it() {
-        let (mut lane, now) = (lane(6), Instant::now());
-        let window: Vec<_> = lane.window(ALL, now).collect();
-        for (index, parcel) in window.into_iter().enumerate() {
-            let error = if index == 0 { code::MSG_SIZE_TOO_LARGE } else { code::PURGE_QUEUE };
-            lane.give_back(parcel, Verdict { error, ..Verdict::default() });
-        }
-        let outcome = lane.finish(None, NO_BACKOFF, now).expect("all came back");
-        assert_eq!((outcome.failed.len(), outcome.again), (1, 5));
-        assert_eq!(lane.window(ALL, now).count(), 5);
-    }
-
     #[test]
     fn a_pause_doubles_between_its_bounds() {
         let second = Duration::from_secs(1);
@@ -550,7 +360,7 @@ mod tests {
     #[test]
     fn a_window_is_full_by_messages_or_bytes_and_never_empty() {
         let now = Instant::now();
-        let window = |messages, bytes| lane(5).window(Window { messages, bytes, depth: 1 }, now).count();
+        let window = |messages, bytes| lane(5).window(Window { messages, bytes }, now).count();
         assert_eq!(window(3, u64::MAX), 3);
         assert_eq!(window(99, u64::MAX), 5);
         assert_eq!((window(99, 2 * size()), window(99, 3 * size() - 1)), (2, 2));

@@ -385,13 +385,13 @@ mod tests {
     use super::*;
     use crate::event::Mask;
     use crate::settings::Settings;
-    use crate::transport::{OnRefusal, Transport};
+    use crate::transport::Transport;
 
     /// A transport with a defect.
     struct Defective;
 
     impl Connector for Defective {
-        fn connect(&mut self, _: OnRefusal) -> Result<Box<dyn Transport>> {
+        fn connect(&mut self) -> Result<Box<dyn Transport>> {
             panic!("a defect, on purpose")
         }
     }

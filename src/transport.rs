@@ -73,13 +73,11 @@ pub enum Partitions {
     Refused(i32),
 }
 
-/// How much may be handed over at a time for one partition, so that it fits in one request, and how many such windows of it
-/// may be with the client.
+/// How much may be handed over at a time for one partition, so that it fits in one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Window {
     pub messages: usize,
     pub bytes: u64,
-    pub depth: usize,
 }
 
 /// What a purge takes back.
@@ -91,15 +89,6 @@ pub enum Purge {
     All,
 }
 
-/// What a client does when Kafka refuses a batch for good.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OnRefusal {
-    /// It ends with a fatal error and sends nothing more, so nothing overtakes what is sent again by the next client.
-    Stop,
-    /// It goes on, also with the partition.
-    GoOn,
-}
-
 /// A client of Kafka. Each parcel handed over comes back in exactly one [`Notice::Settled`], or from [`Transport::abandon`].
 pub trait Transport: Send {
     fn partitions(&mut self, topic: &CStr) -> Partitions;
@@ -109,9 +98,6 @@ pub trait Transport: Send {
 
     fn window(&self) -> Window;
 
-    /// Whether it goes on after a refusal only because it was made so: another one could stop, and so be faster.
-    fn is_makeshift(&self) -> bool;
-
     /// How long messages may wait for more to go in the same window.
     fn linger(&self) -> Duration;
 
@@ -119,8 +105,8 @@ pub trait Transport: Send {
     fn attempt_timeout(&self) -> Duration;
 
     /// Hands parcels over, in order. Takes no more where the next would not go in one request with the first: it took too
-    /// long. `false`: one was refused at once, and nothing must follow before it has come back.
-    fn send(&mut self, topic: &CStr, partition: i32, parcels: &mut dyn Iterator<Item = Parcel>) -> bool;
+    /// long.
+    fn send(&mut self, topic: &CStr, partition: i32, parcels: &mut dyn Iterator<Item = Parcel>);
 
     /// Collects what happened; never waits.
     fn poll(&mut self, notices: &mut Vec<Notice>);
@@ -140,5 +126,5 @@ pub trait Transport: Send {
 
 /// Makes a transport.
 pub trait Connector: Send {
-    fn connect(&mut self, on_refusal: OnRefusal) -> Result<Box<dyn Transport>>;
+    fn connect(&mut self) -> Result<Box<dyn Transport>>;
 }

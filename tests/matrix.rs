@@ -286,9 +286,7 @@ fn check(case: Case, producer: &Producer, log: &[String]) {
         assert_eq!(event.value, Some(event.tag.to_string().into_bytes()), "handed back whole");
     }
     let resets = stats.client_resets;
-    // Where librdkafka gives a batch up, ours to try again or not, the client ends.
-    let stops = case.idempotent && (stats.failed > 0 || stats.retried > 0);
-    assert_eq!(resets > 0, case.class == Fatal || stops, "{resets} clients were made anew");
+    assert_eq!(resets > 0, case.class == Fatal, "{resets} clients were made anew");
     if case.class == Fatal {
         assert!(producer.events(ERROR).iter().any(|error| error.text.contains("fatal")), "an event says so");
     }

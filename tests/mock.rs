@@ -273,7 +273,7 @@ fn a_shutdown_ends_at_its_deadline() {
     cluster.round_trip_time(-1, Duration::from_secs(60));
     say(&producer, 5..10); // on their way
     producer.wait_for(DELIVERY_STARTED, 2);
-    say(&producer, 10..13); // due by the shutdown, and then perhaps in the same request
+    say(&producer, 10..13); // not due
     let begun = Instant::now();
     assert_eq!(producer.shutdown(500), UNDELIVERED);
     assert!(begun.elapsed() < Duration::from_secs(20), "{:?} for a deadline of 0.5 s", begun.elapsed());
@@ -285,8 +285,7 @@ fn a_shutdown_ends_at_its_deadline() {
     for event in &settled[5..] {
         let unknown = event.kind == FAILED && event.persistence == POSSIBLY_PERSISTED;
         let dropped = event.kind == DROPPED && event.persistence == NOT_PERSISTED;
-        assert!(dropped || unknown, "{event:?}");
-        assert!(!event.text.contains("gap-less"), "librdkafka's complaint about our own purge is no reason: {event:?}");
+        assert!(dropped || (unknown && event.tag < 10), "{event:?}");
         assert_eq!(event.value.as_deref(), Some(event.tag.to_string().as_bytes()), "handed back whole");
     }
     assert_eq!(producer.try_produce(TOPIC, None, None, 0), SHUT_DOWN);

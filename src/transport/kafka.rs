@@ -41,7 +41,7 @@ use secrets::Secrets;
 use slab::Slab;
 use topic::Topic;
 
-use super::{Connector, Notice, OnRefusal, Parcel, Partitions, Purge, Transport, Verdict, Window};
+use super::{Connector, Notice, Parcel, Partitions, Purge, Transport, Verdict, Window};
 
 /// Messages handed over between two looks at the clock.
 const LOOKS: usize = 16;
@@ -78,9 +78,9 @@ impl KafkaConnector {
 }
 
 impl Connector for KafkaConnector {
-    fn connect(&mut self, on_refusal: OnRefusal) -> Result<Box<dyn Transport>> {
-        let client = fork::exclude(|| self.properties.start_client(on_refusal))?;
-        Ok(Box::new(Kafka::new(client, &self.properties, on_refusal, self.waker.clone())))
+    fn connect(&mut self) -> Result<Box<dyn Transport>> {
+        let client = fork::exclude(|| self.properties.start_client())?;
+        Ok(Box::new(Kafka::new(client, &self.properties, self.waker.clone())))
     }
 }
 
@@ -96,9 +96,6 @@ pub struct Kafka {
     partitioner: properties::Partitioner,
     secrets: Secrets,
     window: Window,
-    is_makeshift: bool,
-    /// It stops at a refusal because we want it to.
-    stops_unasked: bool,
     linger: Linger,
     attempt_timeout: Duration,
     topic_grace: Duration,
@@ -108,7 +105,7 @@ pub struct Kafka {
 unsafe impl Send for Kafka {}
 
 impl Kafka {
-    fn new(client: *mut rd::rd_kafka_t, properties: &Properties, on_refusal: OnRefusal, waker: Arc<Parker>) -> Kafka {
+    fn new(client: *mut rd::rd_kafka_t, properties: &Properties, waker: Arc<Parker>) -> Kafka {
         // SAFETY: a live client; the waker outlives the queue's use of it (see `close`).
         let queue = unsafe {
             let queue = rd::rd_kafka_queue_get_main(client);
@@ -126,9 +123,7 @@ impl Kafka {
             local: Vec::new(),
             partitioner: properties.partitioner(),
             secrets: properties.secrets(),
-            window: properties.window(on_refusal),
-            is_makeshift: on_refusal == OnRefusal::GoOn && properties.stops(OnRefusal::Stop),
-            stops_unasked: properties.stops_unasked(on_refusal),
+            window: properties.window(),
             linger: properties.linger(),
             attempt_timeout: properties.attempt_timeout(),
             topic_grace: properties.topic_grace(),
@@ -253,10 +248,6 @@ impl Kafka {
                 let text = text.split_once("]: ").map_or(&*text, |(_thread, text)| text).into();
                 return Some(Notice::Error { code: 0, text, fatal: false });
             }
-            // librdkafka warns of a property that it calls experimental: not where it was not the program that set it.
-            if facility == "CONFWARN" && self.stops_unasked && text.contains("enable.gapless.guarantee") {
-                return None;
-            }
             Some(Notice::Log { level, text: format!("{facility}: {text}") })
         }
     }
@@ -275,10 +266,6 @@ impl Transport for Kafka {
         self.window
     }
 
-    fn is_makeshift(&self) -> bool {
-        self.is_makeshift
-    }
-
     fn linger(&self) -> Duration {
         self.linger.ours
     }
@@ -287,27 +274,27 @@ impl Transport for Kafka {
         self.attempt_timeout
     }
 
-    fn send(&mut self, topic: &CStr, partition: i32, parcels: &mut dyn Iterator<Item = Parcel>) -> bool {
+    fn send(&mut self, topic: &CStr, partition: i32, parcels: &mut dyn Iterator<Item = Parcel>) {
         let mut form = Form::new(self.topic(topic).handle(), partition);
         let begun = Instant::now();
-        let mut refused = false;
+        let mut is_there = true;
         for count in 1.. {
             let Some(parcel) = parcels.next() else { break };
             if let Err((parcel, error, text)) = self.produce(&mut form, parcel) {
+                is_there = false;
                 let error = self.topic(topic).excuse(error, partition);
-                self.local.push(Notice::Settled(parcel, refusal(error, partition, text)));
-                self.waker.unpark();
-                refused = true;
-                break;
+                self.local.push(Notice::Settled(parcel, refused(error, partition, text)));
             }
             if count % LOOKS == 0 && self.linger.handover.is_some_and(|most| begun.elapsed() > most) {
                 break;
             }
         }
-        if !refused {
+        if is_there {
             self.topic(topic).is_there();
         }
-        !refused
+        if !self.local.is_empty() {
+            self.waker.unpark();
+        }
     }
 
     fn poll(&mut self, notices: &mut Vec<Notice>) {
@@ -374,7 +361,7 @@ extern "C" fn wake(_: *mut rd::rd_kafka_t, waker: *mut c_void) {
 }
 
 /// What became of a message that librdkafka would not take.
-fn refusal(error: i32, partition: i32, text: String) -> Verdict {
+fn refused(error: i32, partition: i32, text: String) -> Verdict {
     let (persistence, text) = (Persistence::No, Some(text.into()));
     Verdict { error, persistence, partition, offset: -1, text, stage: Stage::of_report(error, persistence, None) }
 }

@@ -11,7 +11,7 @@ use crate::event::Persistence;
 use crate::stage::Stage;
 use crate::verdict::code;
 
-use super::{Connector, Notice, OnRefusal, Parcel, Partitions, Purge, Transport, Verdict, Window};
+use super::{Connector, Notice, Parcel, Partitions, Purge, Transport, Verdict, Window};
 
 /// What is done with the next window.
 #[derive(Clone, Debug)]
@@ -39,13 +39,8 @@ pub struct Script {
     /// Windows larger than this are refused with MSG_SIZE_TOO_LARGE.
     pub max_batch_bytes: u64,
     pub window: Window,
-    pub is_makeshift: bool,
-    /// What each client was made to do.
-    pub on_refusal: Vec<OnRefusal>,
     /// The client is slow: no more than this many can be handed over at a time.
     pub most_at_once: usize,
-    /// How many of the next window it takes before it refuses one.
-    pub takes: usize,
     pub linger: Duration,
     pub attempt_timeout: Duration,
     pub refuse_connections: bool,
@@ -73,10 +68,8 @@ impl Default for Script {
             poison: HashSet::new(),
             named: false,
             max_batch_bytes: u64::MAX,
-            window: Window { messages: 10_000, bytes: 1_000_000, depth: 1 },
-            is_makeshift: false,
+            window: Window { messages: 10_000, bytes: 1_000_000 },
             most_at_once: usize::MAX,
-            takes: usize::MAX,
             linger: Duration::ZERO,
             attempt_timeout: Duration::from_secs(30),
             refuse_connections: false,
@@ -86,7 +79,6 @@ impl Default for Script {
             log: Vec::new(),
             windows: Vec::new(),
             clients: 0,
-            on_refusal: Vec::new(),
             closed: 0,
             held: Vec::new(),
             notices: Vec::new(),
@@ -164,20 +156,18 @@ pub type SharedScript = Arc<Mutex<Script>>;
 pub struct ScriptedConnector(pub SharedScript);
 
 impl Connector for ScriptedConnector {
-    fn connect(&mut self, on_refusal: OnRefusal) -> Result<Box<dyn Transport>> {
+    fn connect(&mut self) -> Result<Box<dyn Transport>> {
         let mut script = self.0.lock().expect("no panic");
         if script.refuse_connections {
             return Err(Error::new(Status::Client, "scripted: no connection"));
         }
         script.clients += 1;
-        script.on_refusal.push(on_refusal);
-        Ok(Box::new(Scripted { script: self.0.clone(), on_refusal, in_flight: 0 }))
+        Ok(Box::new(Scripted { script: self.0.clone(), in_flight: 0 }))
     }
 }
 
 struct Scripted {
     script: SharedScript,
-    on_refusal: OnRefusal,
     in_flight: usize,
 }
 
@@ -200,10 +190,6 @@ impl Transport for Scripted {
         self.script().window
     }
 
-    fn is_makeshift(&self) -> bool {
-        self.on_refusal == OnRefusal::GoOn && self.script().is_makeshift
-    }
-
     fn linger(&self) -> Duration {
         self.script().linger
     }
@@ -212,21 +198,10 @@ impl Transport for Scripted {
         self.script().attempt_timeout
     }
 
-    fn send(&mut self, topic: &CStr, partition: i32, parcels: &mut dyn Iterator<Item = Parcel>) -> bool {
-        let most = std::mem::replace(&mut self.script().takes, usize::MAX);
-        let mut parcels = parcels.take(self.script().most_at_once);
-        let taken: Vec<Parcel> = parcels.by_ref().take(most).collect();
-        let refused = parcels.next();
-        self.in_flight += taken.len();
-        let mut script = self.script();
-        if !taken.is_empty() {
-            script.receive(topic, partition, taken);
-        }
-        let Some(parcel) = refused else { return true };
-        script.fail(partition, parcel, code::QUEUE_FULL, Persistence::No);
-        drop(script);
-        self.in_flight += 1;
-        false
+    fn send(&mut self, topic: &CStr, partition: i32, parcels: &mut dyn Iterator<Item = Parcel>) {
+        let parcels: Vec<Parcel> = parcels.take(self.script().most_at_once).collect();
+        self.in_flight += parcels.len();
+        self.script().receive(topic, partition, parcels);
     }
 
     fn poll(&mut self, notices: &mut Vec<Notice>) {

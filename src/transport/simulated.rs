@@ -3,8 +3,7 @@
 //! What is played here was measured on librdkafka: a batch with one bad record is refused whole; a purge settles what waits
 //! in the client as not written, and what is on the wire as of unknown fate, which Kafka may write later all the same; after
 //! a fatal error a client takes nothing more; a client may hang and not even answer a purge; errors that pass are retried
-//! inside, so they are only delay; the call itself refuses what finds its queue full. A client that stops at a refusal ends
-//! with a fatal error there, and sends a request of a partition when the one before is answered.
+//! inside, so they are only delay; the call itself refuses what finds its queue full.
 
 use std::collections::{HashMap, HashSet};
 use std::ffi::{CStr, CString};
@@ -16,7 +15,7 @@ use crate::error::{Error, Result, Status};
 use crate::event::Persistence;
 use crate::verdict::code;
 
-use super::{Connector, Notice, OnRefusal, Parcel, Partitions, Purge, Transport, Verdict, Window};
+use super::{Connector, Notice, Parcel, Partitions, Purge, Transport, Verdict, Window};
 
 /// What a client or Kafka must never do, done once on purpose: whoever checks must find it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,9 +45,6 @@ pub struct Cluster {
     /// How many clients were made and how many are gone.
     pub clients: u64,
     pub closed: u64,
-    /// Requests that waited with their client for the one before, and refusals while some did.
-    pub waited: u64,
-    pub stopped: u64,
     dice: Dice,
     defect: Option<Defect>,
     log: HashMap<(CString, i32), Vec<u64>>,
@@ -58,8 +54,6 @@ pub struct Cluster {
     /// A client has news and wakes the worker.
     calls: bool,
     window: Window,
-    /// A client can be made to stop at a refusal.
-    can_stop: bool,
     linger: Duration,
     attempt_timeout: Duration,
     max_batch_bytes: u64,
@@ -76,43 +70,18 @@ struct Topic {
 /// Parcels of one partition on their way.
 struct Request {
     client: u64,
-    /// The client ends when it is refused.
-    stops: bool,
     topic: CString,
     partition: i32,
     /// Empty once the client has given them back: what is left is what is still on the wire.
     parcels: Vec<Parcel>,
     tags: Vec<u64>,
     fate: Fate,
-    course: Course,
-    /// When it leaves the client, unless it waits for another; when Kafka writes it where it will, and when the answer is
-    /// back.
-    leaves: Option<Instant>,
+    /// When it leaves the client, when Kafka writes it where it will, and when the answer is back.
+    leaves: Instant,
     written: Option<Instant>,
     answered: Option<Instant>,
     /// Where the first of it stands in the log.
     offset: Option<i64>,
-}
-
-/// What happens to a request once it has left.
-#[derive(Clone, Copy, Debug)]
-struct Course {
-    /// Milliseconds until the answer; `None`: not before the weather is better.
-    delay: Option<u64>,
-    is_written: bool,
-}
-
-impl Request {
-    fn is_with_client(&self, now: Instant) -> bool {
-        self.leaves.is_none_or(|leaves| leaves > now)
-    }
-
-    fn leave(&mut self, leaves: Instant) {
-        let answered = self.course.delay.map(|delay| leaves + Duration::from_millis(delay));
-        self.leaves = Some(leaves);
-        self.answered = answered;
-        self.written = self.course.is_written.then_some(answered.unwrap_or(leaves));
-    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -136,16 +105,13 @@ impl Cluster {
             poison: HashSet::new(),
             clients: 0,
             closed: 0,
-            waited: 0,
-            stopped: 0,
             defect,
             log: HashMap::new(),
             topics: HashMap::new(),
             requests: Vec::new(),
             notices: Vec::new(),
             calls: false,
-            window: Window { messages: 1 + dice.below(12) as usize, bytes: 100 + dice.below(800), depth: 1 },
-            can_stop: dice.below(3) > 0,
+            window: Window { messages: 1 + dice.below(8) as usize, bytes: 100 + dice.below(400) },
             linger: Duration::from_millis(dice.below(4).saturating_sub(1) * 10),
             attempt_timeout: Duration::from_secs(5 + dice.below(25)),
             max_batch_bytes: if dice.below(3) == 0 { 150 + dice.below(200) } else { u64::MAX },
@@ -168,10 +134,7 @@ impl Cluster {
         self.fair = true;
         let now = self.now;
         for request in &mut self.requests {
-            if request.leaves.is_none() {
-                request.course.delay = Some(0);
-                request.course.is_written |= request.fate == Fate::Acknowledged;
-            } else if request.answered.is_none() {
+            if request.answered.is_none() {
                 request.written = (request.offset.is_none()).then_some(now);
                 request.answered = Some(now);
             }
@@ -231,13 +194,8 @@ impl Cluster {
     }
 
     fn answer(&mut self, request: Request) {
+        let fatal = request.fate == Fate::Fatal && !request.parcels.is_empty();
         let (client, partition) = (request.client, request.partition);
-        let refused = matches!(request.fate, Fate::Refused(_) | Fate::Spoiled);
-        let fatal = request.fate == Fate::Fatal || (refused && request.stops);
-        let fatal = fatal && !request.parcels.is_empty();
-        if !fatal {
-            self.send_next(client, &request.topic, partition);
-        }
         let wrong = self.defect.take_if(|defect| *defect == Defect::WrongOffset && request.offset.is_some()).is_some();
         for (index, parcel) in request.parcels.into_iter().enumerate() {
             let (error, persistence) = match request.fate {
@@ -254,32 +212,8 @@ impl Cluster {
             self.report(client, parcel, Verdict { error, persistence, partition, offset, ..Verdict::default() });
         }
         if fatal {
-            self.die(client);
             let text = "fatal error: simulated".into();
             self.tell(client, Notice::Error { code: 45, text, fatal: true });
-        }
-    }
-
-    /// The next request of a partition leaves the client: the one before is answered.
-    fn send_next(&mut self, client: u64, topic: &CStr, partition: i32) {
-        let now = self.now;
-        let is_next = |request: &&mut Request| {
-            (request.client, request.partition) == (client, partition)
-                && *request.topic == *topic
-                && request.leaves.is_none()
-        };
-        if let Some(next) = self.requests.iter_mut().find(is_next) {
-            next.leave(now);
-        }
-    }
-
-    /// A client sends nothing more.
-    fn die(&mut self, client: u64) {
-        let now = self.now;
-        let mine = self.requests.iter_mut().filter(|request| request.client == client && request.is_with_client(now));
-        for request in mine {
-            self.stopped += 1;
-            (request.leaves, request.written, request.answered) = (None, None, None);
         }
     }
 
@@ -299,57 +233,46 @@ impl Cluster {
         }
     }
 
-    fn receive(&mut self, client: &Client, topic: &CStr, partition: i32, mut parcels: Vec<Parcel>) -> bool {
-        let fit = parcels.len() - usize::from(!self.fair && self.dice.below(40) == 0);
-        let refused = parcels.drain(fit..).next();
-        let took_all = refused.is_none();
-        if let Some(parcel) = refused {
-            self.report(client.number, parcel, verdict_of(code::QUEUE_FULL, Persistence::No, partition));
+    fn receive(&mut self, client: u64, hung: bool, topic: &CStr, partition: i32, mut parcels: Vec<Parcel>) {
+        if !self.fair && self.dice.below(40) == 0 {
+            let fit = self.dice.below(parcels.len() as u64) as usize;
+            for parcel in parcels.drain(fit..).collect::<Vec<_>>() {
+                self.report(client, parcel, verdict_of(code::QUEUE_FULL, Persistence::No, partition));
+            }
         }
-        if !parcels.is_empty() {
-            self.queue(client, topic, partition, parcels);
+        if parcels.is_empty() {
+            return;
         }
-        took_all
-    }
-
-    fn queue(&mut self, client: &Client, topic: &CStr, partition: i32, parcels: Vec<Parcel>) {
         let tags: Vec<u64> = parcels.iter().map(|parcel| parcel.message.tag()).collect();
         let bytes: u64 = parcels.iter().map(|parcel| parcel.message.wire_len()).sum();
         let spoiled = bytes > self.max_batch_bytes || tags.iter().any(|tag| self.poison.contains(tag));
-        let (fate, delay) = if spoiled { (Fate::Spoiled, Some(0)) } else { self.draw(client.hung) };
+        let (fate, delay) = if spoiled { (Fate::Spoiled, Some(0)) } else { self.draw(hung) };
+        let leaves = self.now + Duration::from_millis(self.dice.below(5));
+        let answered = delay.map(|delay| leaves + Duration::from_millis(delay));
         let refused_falsely = matches!(fate, Fate::Refused(_) | Fate::Spoiled)
             && self.defect.take_if(|defect| *defect == Defect::FalseRefusal).is_some();
         let is_written = match fate {
-            // Without an answer it may be written at once, or never as far as the client lives.
-            _ if delay.is_none() => self.dice.below(2) == 0,
             Fate::Acknowledged => true,
             Fate::Refused(_) | Fate::Spoiled => refused_falsely,
             Fate::Lost(_) | Fate::Fatal => self.dice.below(2) == 0,
         };
-        let waits = self.requests.iter().any(|request| {
-            (request.client, request.partition) == (client.number, partition) && *request.topic == *topic
-        });
-        let mut request = Request {
-            client: client.number,
-            stops: client.stops,
+        // Without an answer it may be written at once, or never as far as the client lives.
+        let written = match answered {
+            Some(answered) => is_written.then_some(answered),
+            None => (self.dice.below(2) == 0).then_some(leaves),
+        };
+        self.requests.push(Request {
+            client,
             topic: topic.to_owned(),
             partition,
             parcels,
             tags,
             fate,
-            course: Course { delay, is_written },
-            leaves: None,
-            written: None,
-            answered: None,
+            leaves,
+            written,
+            answered,
             offset: None,
-        };
-        let leaves = self.now + Duration::from_millis(self.dice.below(5));
-        if waits {
-            self.waited += 1;
-        } else {
-            request.leave(leaves);
-        }
-        self.requests.push(request);
+        });
     }
 
     /// What becomes of a request, and after how many milliseconds; `None`: not before the weather is better.
@@ -378,12 +301,12 @@ impl Cluster {
             if request.client != client {
                 continue;
             }
-            let unsent = request.is_with_client(self.now);
-            if what == Purge::Unsent && !unsent {
+            if what == Purge::Unsent && request.leaves <= self.now {
                 continue;
             }
             let partition = request.partition;
-            let verdict = if unsent {
+            let verdict = if request.leaves > self.now {
+                request.written = None;
                 verdict_of(code::PURGE_QUEUE, Persistence::No, partition)
             } else {
                 verdict_of(code::PURGE_INFLIGHT, Persistence::Possibly, partition)
@@ -392,8 +315,6 @@ impl Cluster {
                 self.report(client, parcel, verdict.clone());
             }
         }
-        let now = self.now;
-        self.requests.retain(|request| request.client != client || !request.is_with_client(now));
         if what == Purge::All {
             self.leave_on_the_wire(client);
         }
@@ -442,17 +363,14 @@ fn verdict_of(error: i32, persistence: Persistence, partition: i32) -> Verdict {
 pub struct SimulatedConnector(pub Arc<Mutex<Cluster>>);
 
 impl Connector for SimulatedConnector {
-    fn connect(&mut self, on_refusal: OnRefusal) -> Result<Box<dyn Transport>> {
+    fn connect(&mut self) -> Result<Box<dyn Transport>> {
         let mut cluster = self.0.lock().expect("no panic");
         if !cluster.fair && cluster.dice.below(8) == 0 {
             return Err(Error::new(Status::Client, "simulated: no connection"));
         }
         cluster.clients += 1;
         let hung = !cluster.fair && cluster.dice.below(20) == 0;
-        let stops = cluster.can_stop && on_refusal == OnRefusal::Stop;
-        let is_makeshift = cluster.can_stop && !stops;
-        let (number, cluster) = (cluster.clients, self.0.clone());
-        Ok(Box::new(Client { number, cluster, hung, stops, is_makeshift, in_flight: 0 }))
+        Ok(Box::new(Client { number: cluster.clients, cluster: self.0.clone(), hung, in_flight: 0 }))
     }
 }
 
@@ -461,9 +379,6 @@ struct Client {
     cluster: Arc<Mutex<Cluster>>,
     /// It answers nothing, not even a purge, before the weather is better.
     hung: bool,
-    /// It ends when it is refused.
-    stops: bool,
-    is_makeshift: bool,
     in_flight: usize,
 }
 
@@ -483,12 +398,7 @@ impl Transport for Client {
     }
 
     fn window(&self) -> Window {
-        let depth = if self.stops { 3 } else { 1 };
-        Window { depth, ..self.cluster().window }
-    }
-
-    fn is_makeshift(&self) -> bool {
-        self.is_makeshift
+        self.cluster().window
     }
 
     fn linger(&self) -> Duration {
@@ -499,17 +409,16 @@ impl Transport for Client {
         self.cluster().attempt_timeout
     }
 
-    fn send(&mut self, topic: &CStr, partition: i32, parcels: &mut dyn Iterator<Item = Parcel>) -> bool {
+    fn send(&mut self, topic: &CStr, partition: i32, parcels: &mut dyn Iterator<Item = Parcel>) {
         let mut cluster = self.cluster();
         let slow = cluster.dice.below(10) == 0;
         let window = cluster.window.messages as u64;
         let most = if slow { 1 + cluster.dice.below(window) as usize } else { usize::MAX };
         let parcels: Vec<Parcel> = parcels.take(most).collect();
         let count = parcels.len();
-        let took_all = cluster.receive(self, topic, partition, parcels);
+        cluster.receive(self.number, self.hung, topic, partition, parcels);
         drop(cluster);
         self.in_flight += count;
-        took_all
     }
 
     fn poll(&mut self, notices: &mut Vec<Notice>) {

@@ -6,17 +6,13 @@ use crate::error::Status;
 use crate::event::{Event, Kind, c_text};
 use crate::lane;
 use crate::sync::atomic::Ordering::Relaxed;
-use crate::transport::{Connector, Notice, OnRefusal, Purge, Transport};
+use crate::transport::{Connector, Notice, Purge, Transport};
 use crate::verdict::{self, code};
 
 use super::Worker;
 
 /// How long a client that is to go may take to settle what it has.
 const LEAVING_TIME: Duration = Duration::from_secs(5);
-
-/// How long after a refusal clients go on, because one that stops holds up all topics until the next one is made, and
-/// what refuses once may do so again.
-const FORBEARANCE: Duration = Duration::from_secs(300);
 
 /// How long the worker waits for a client to be gone before it leaves that to the background.
 const CLOSING_TIME: Duration = Duration::from_millis(250);
@@ -26,8 +22,6 @@ pub(super) struct Link {
     state: State,
     /// Clients in a row that went, or could not be made, before anything was delivered.
     failures: u32,
-    /// When Kafka last refused a batch for good.
-    refused_at: Option<Instant>,
 }
 
 enum State {
@@ -44,7 +38,7 @@ enum State {
 
 impl Link {
     pub(super) fn new(connector: Box<dyn Connector>) -> Link {
-        Link { connector, state: State::Down { retry_at: None }, failures: 0, refused_at: None }
+        Link { connector, state: State::Down { retry_at: None }, failures: 0 }
     }
 
     /// The client, where messages may be sent through it.
@@ -86,10 +80,6 @@ impl Link {
         self.state = State::Leaving { transport, until };
     }
 
-    fn is_leaving(&self) -> bool {
-        matches!(self.state, State::Leaving { .. })
-    }
-
     /// Takes out a client whose time has come.
     fn departed(&mut self, now: Instant) -> Option<Box<dyn Transport>> {
         let State::Leaving { transport, until } = &self.state else { return None };
@@ -99,27 +89,6 @@ impl Link {
         match std::mem::replace(&mut self.state, State::Down { retry_at: None }) {
             State::Leaving { transport, .. } => Some(transport),
             State::Up(_) | State::Down { .. } => None,
-        }
-    }
-
-    /// Kafka refused a batch for good.
-    pub(super) fn is_refused(&mut self, now: Instant) {
-        self.refused_at = Some(now);
-    }
-
-    fn on_refusal(&self, now: Instant) -> OnRefusal {
-        let refused = self.refused_at.is_some_and(|at| now < at + FORBEARANCE);
-        if refused { OnRefusal::GoOn } else { OnRefusal::Stop }
-    }
-
-    /// Ends a client that goes on after refusals once there were none for long, at a moment when it has nothing to do.
-    fn end_makeshift(&mut self, now: Instant) {
-        if let State::Up(transport) = &self.state
-            && transport.is_makeshift()
-            && transport.in_flight() == 0
-            && self.on_refusal(now) == OnRefusal::Stop
-        {
-            self.close();
         }
     }
 
@@ -154,7 +123,6 @@ impl Link {
 impl Worker {
     /// Whether messages can be sent now; makes the client where there is none.
     pub(super) fn connect(&mut self, now: Instant) -> bool {
-        self.link.end_makeshift(now);
         let retry_at = match &self.link.state {
             State::Up(_) => return true,
             State::Leaving { .. } => return false,
@@ -163,7 +131,7 @@ impl Worker {
         if self.ending.is_dropping() || retry_at.is_some_and(|time| now < time) {
             return false;
         }
-        match self.link.connector.connect(self.link.on_refusal(now)) {
+        match self.link.connector.connect() {
             Ok(transport) => {
                 self.link.state = State::Up(transport);
                 true
@@ -211,9 +179,6 @@ impl Worker {
     }
 
     fn hear_error(&mut self, code: i32, text: String, fatal: bool, now: Instant) {
-        if fatal && self.link.is_leaving() {
-            return; // It goes anyway, and what it complains of may be that we took back what was on its way.
-        }
         // librdkafka's text counts brokers, and not always those that are down.
         let text = if code == code::ALL_BROKERS_DOWN { "all brokers are down".into() } else { text };
         if let Some(count) = self.errors.hear(&text, now) {

@@ -148,7 +148,7 @@ impl Worker {
     /// Once a window has come back whole: fails what must fail, sends again what can be, lets the next one go.
     #[inline(always)]
     fn look_at_window(&mut self, lane: usize, now: Instant) {
-        if !self.buffer.lane(lane).is_back() {
+        if self.buffer.lane(lane).in_flight() > 0 {
             return;
         }
         let settings = &self.shared.settings;
@@ -157,9 +157,6 @@ impl Worker {
         if let Some(outcome) = self.buffer.lane(lane).finish(max_retries, backoff, now) {
             if !outcome.pause.is_zero() {
                 self.buffer.pause(lane);
-            }
-            if outcome.refused {
-                self.link.is_refused(now);
             }
             for (parcel, verdict) in outcome.failed {
                 self.watch.progress(now);

@@ -40,8 +40,6 @@ struct Tally {
     refused: usize,
     stalled: usize,
     clients: u64,
-    waited: u64,
-    stopped: u64,
 }
 
 impl Tally {
@@ -54,8 +52,6 @@ impl Tally {
         self.refused += other.refused;
         self.stalled += other.stalled;
         self.clients += other.clients;
-        self.waited += other.waited;
-        self.stopped += other.stopped;
     }
 }
 
@@ -87,13 +83,12 @@ impl Simulation {
     fn new(seed: u64, defect: Option<Defect>) -> Simulation {
         let mut dice = Dice::new(seed);
         let kafka = Arc::new(Mutex::new(Cluster::new(seed ^ 0x5EED, defect, Instant::now())));
-        let roomy = dice.below(3) == 0;
-        let (queue, buffer) = if roomy { (50, 100) } else { (1 + dice.below(30), 1 + dice.below(20)) };
+        let (queue, buffer) = (1 + dice.below(30), 1 + dice.below(20));
         let properties = [
             ("max_queue_size", queue.to_string()),
             ("max_buffer_size", buffer.to_string()),
-            ("max_buffer_bytesize", if roomy { 10_000 } else { 20 + dice.below(300) }.to_string()),
-            ("max_pending_bytes", if roomy { 0 } else { 3000 + dice.below(20_000) }.to_string()),
+            ("max_buffer_bytesize", (20 + dice.below(300)).to_string()),
+            ("max_pending_bytes", (3000 + dice.below(20_000)).to_string()),
             ("delivery_threshold", dice.below(buffer + 1).to_string()),
             ("delivery_interval", dice.below(3).to_string()),
             ("max_retries", ["-1", "-1", "0", "2"][dice.below(4) as usize].into()),
@@ -257,7 +252,7 @@ impl Simulation {
         let (limits, settings) = (self.rig.shared.queue.limits(), &self.rig.shared.settings);
         let within = limits.queue_size() <= settings.max_queue_size
             && limits.buffer_size() <= settings.max_buffer_size
-            && (settings.max_pending_bytes == 0 || limits.charged_bytes() <= settings.max_pending_bytes);
+            && limits.charged_bytes() <= settings.max_pending_bytes;
         if !within {
             return Err("a limit is exceeded".into());
         }
@@ -388,7 +383,6 @@ impl Simulation {
 
     fn tally(&self) -> Tally {
         let count = |kind| self.rig.events.iter().filter(|event| event.kind == kind).count();
-        let kafka = self.rig.kafka();
         let unknown = |event: &&Event| event.kind == Kind::Failed && event.persistence == Persistence::Possibly;
         Tally {
             delivered: count(Kind::Delivered),
@@ -398,9 +392,7 @@ impl Simulation {
             retried: count(Kind::Retry),
             refused: self.refused,
             stalled: count(Kind::Stalled),
-            clients: kafka.clients,
-            waited: kafka.waited,
-            stopped: kafka.stopped,
+            clients: self.rig.kafka().clients,
         }
     }
 }

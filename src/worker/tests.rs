@@ -10,9 +10,8 @@ use crate::event::{Kind, Persistence};
 use crate::inbox::{Answer, Request};
 use crate::message::{Draft, PARTITION_ANY};
 use crate::shared::Phase;
-use crate::sync::atomic::Ordering::Relaxed;
 use crate::transport::scripted::Reply;
-use crate::transport::{OnRefusal, Partitions, Purge, Window};
+use crate::transport::{Partitions, Purge};
 use crate::verdict::code;
 
 fn range(range: std::ops::Range<u64>) -> Vec<u64> {
@@ -475,138 +474,6 @@ fn what_is_on_its_way_may_still_be_answered_when_the_client_dies() {
     assert_eq!(rig.tags(Kind::Delivered), range(0..3));
     assert_eq!(rig.kafka().closed, 1);
     assert_eq!(rig.kafka().clients, 1, "nothing is left to send");
-}
-
-/// A client that keeps three windows of five messages.
-fn deep() -> Rig {
-    let rig = Rig::new(&[("delivery_threshold", "1")]);
-    rig.kafka().window = Window { messages: 5, bytes: u64::MAX, depth: 3 };
-    rig
-}
-
-#[test]
-fn the_next_windows_wait_with_the_client() {
-    let mut rig = deep();
-    rig.kafka().habit = Reply::Hold;
-    rig.produce_all(0..20);
-    rig.run();
-    assert_eq!(rig.kafka().windows, [range(0..5), range(5..10), range(10..15)]);
-    rig.kafka().habit = Reply::Acknowledge;
-    rig.kafka().release();
-    rig.run();
-    assert_eq!(rig.delivered(), range(0..20));
-}
-
-#[test]
-fn what_waits_behind_a_refusal_is_taken_back_and_sent_in_order_by_a_client_that_goes_on() {
-    let mut rig = deep();
-    rig.kafka().habit = Reply::Hold;
-    rig.kafka().replies = [Reply::Refuse(code::INVALID_RECORD)].into();
-    rig.produce_all(0..20);
-    rig.worker.turn(rig.now);
-    rig.kafka().habit = Reply::Acknowledge;
-    die(&rig, "unable to satisfy gap-less guarantee");
-    rig.advance(SECOND);
-    assert_eq!((rig.delivered(), rig.tags(Kind::Failed)), (range(0..20), vec![]));
-    assert_eq!(rig.kafka().on_refusal, [OnRefusal::Stop, OnRefusal::GoOn]);
-}
-
-#[test]
-fn a_client_that_goes_on_after_refusals_is_followed_by_one_that_stops_once_there_were_none_for_long() {
-    let mut rig = deep();
-    let forbearance = 300 * SECOND;
-    let refuse = |rig: &mut Rig, tag| {
-        rig.kafka().replies = [Reply::Refuse(code::INVALID_RECORD)].into();
-        rig.produce(tag).expect("room");
-        rig.run();
-    };
-    refuse(&mut rig, 0);
-    die(&rig, "unable to satisfy gap-less guarantee");
-    rig.run();
-    rig.kafka().is_makeshift = true;
-    rig.produce(1).expect("room");
-    rig.run();
-    assert_eq!(rig.kafka().on_refusal, [OnRefusal::Stop, OnRefusal::GoOn]);
-
-    rig.advance(forbearance - SECOND);
-    refuse(&mut rig, 2); // And so it begins anew.
-    rig.advance(SECOND);
-    rig.kafka().habit = Reply::Hold;
-    rig.produce(3).expect("room");
-    rig.run();
-    rig.advance(forbearance);
-    rig.produce(4).expect("room");
-    rig.run();
-    assert_eq!(rig.kafka().clients, 2, "one is on its way");
-    rig.kafka().habit = Reply::Acknowledge;
-    rig.kafka().release();
-    rig.run();
-    assert_eq!((rig.delivered(), rig.tags(Kind::Failed)), (vec![1, 3, 4], vec![0, 2]));
-    rig.produce(5).expect("room");
-    rig.run();
-    assert_eq!(rig.kafka().on_refusal[2..], [OnRefusal::Stop]);
-    assert_eq!(rig.kafka().closed, 2);
-    assert_eq!((rig.delivered(), rig.shared.counters.client_resets.load(Relaxed)), (vec![1, 3, 4, 5], 1));
-}
-
-#[test]
-fn what_no_broker_refused_is_no_reason_to_go_on() {
-    let mut rig = deep();
-    rig.kafka().replies = [Reply::Lose(code::TIMED_OUT)].into();
-    rig.produce(0).expect("room");
-    rig.run();
-    die(&rig, "unable to satisfy gap-less guarantee");
-    rig.run();
-    rig.produce(1).expect("room");
-    rig.run();
-    assert_eq!(rig.kafka().on_refusal, [OnRefusal::Stop, OnRefusal::Stop]);
-}
-
-#[test]
-fn an_attempt_ends_in_time_also_while_the_next_messages_linger() {
-    let mut rig = Rig::new(&[("delivery_threshold", "1"), ("max_retries", "0")]);
-    let mut kafka = rig.kafka();
-    kafka.window = Window { messages: 5, bytes: u64::MAX, depth: 3 };
-    kafka.linger = 60 * SECOND;
-    kafka.habit = Reply::Hold;
-    drop(kafka);
-    rig.produce_all(0..5);
-    rig.run();
-    rig.produce(5).expect("room");
-    rig.run();
-    assert_eq!(rig.kafka().windows, [range(0..5)]);
-    rig.advance(30 * SECOND);
-    assert_eq!(rig.tags(Kind::Failed), range(0..5));
-}
-
-#[test]
-fn a_client_that_has_to_go_is_not_heard_about_it() {
-    let mut rig = Rig::new(&[]);
-    rig.kafka().habit = Reply::Hold;
-    rig.kafka().held_is_sent = true;
-    rig.produce(0).expect("room");
-    rig.deliver();
-    rig.run();
-    rig.shutdown(Some(SECOND));
-    rig.kafka().hung = true;
-    rig.advance(SECOND);
-    die(&rig, "unable to satisfy gap-less guarantee");
-    rig.run();
-    assert!(rig.tags(Kind::Error).is_empty());
-    assert_eq!(rig.advance(SECOND), Turn::Over);
-    assert!(!rig.last(Kind::Failed).text.to_string_lossy().contains("gap-less"));
-}
-
-#[test]
-fn nothing_overtakes_what_the_client_refused_at_once() {
-    let mut rig = deep();
-    rig.kafka().takes = 7;
-    rig.kafka().window.messages = 10;
-    rig.produce_all(0..20);
-    rig.run();
-    assert_eq!(rig.kafka().windows, [range(0..7)]);
-    rig.advance(SECOND);
-    assert_eq!(rig.delivered(), range(0..20));
 }
 
 #[test]

@@ -165,8 +165,7 @@ impl Worker {
         let mut exhausted = false;
         for lane in 0..self.buffer.lanes().len() {
             let state = self.buffer.lane(lane);
-            let pauses = state.in_flight() == 0 && state.ready_at().is_some_and(|end_of_pause| end_of_pause > now);
-            if state.is_idle() || pauses {
+            if state.is_idle() || state.ready_at().is_some_and(|end_of_pause| end_of_pause > now) {
                 continue;
             }
             let since = *state.attempt_since.get_or_insert(now);

@@ -8,7 +8,7 @@ use rdkafka::bindings as rd;
 
 use crate::error::{Error, Result, Status};
 use crate::fork;
-use crate::transport::{OnRefusal, Window};
+use crate::transport::Window;
 
 use super::raw;
 use super::secrets::{self, Secrets};
@@ -32,9 +32,6 @@ const INVALID_ARG: c_int = -186;
 /// Of linger.ms, as much is librdkafka's as a window needs to be handed over whole; for librdkafka in its words.
 const CLIENT_LINGER: Duration = Duration::from_millis(1);
 const CLIENT_LINGER_MS: &CStr = c"1";
-
-/// Windows of a partition with a client: one on its way, one that waits for it, and one in reserve. More did not help.
-const DEPTH: usize = 3;
 
 /// What of linger.ms passes where. A lane waits for most of it, which it can do while the window before is on its way.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -110,8 +107,6 @@ impl Partitioner {
 pub struct Properties {
     conf: *mut rd::rd_kafka_conf_t,
     partitioner: Partitioner,
-    /// enable.gapless.guarantee as the program set it; else it is set for each client.
-    gapless: Option<bool>,
     secrets: Secrets,
 }
 
@@ -123,7 +118,7 @@ impl Clone for Properties {
     fn clone(&self) -> Properties {
         // SAFETY: a live configuration.
         let conf = unsafe { rd::rd_kafka_conf_dup(self.conf) };
-        Properties { conf, partitioner: self.partitioner, gapless: self.gapless, secrets: self.secrets.clone() }
+        Properties { conf, partitioner: self.partitioner, secrets: self.secrets.clone() }
     }
 }
 
@@ -148,7 +143,7 @@ impl Properties {
             let done = unsafe { raw::rd_kafka_conf_set(conf, key.as_ptr(), value.as_ptr(), ptr::null_mut(), 0) };
             debug_assert_eq!(done, 0, "{key:?}");
         }
-        Properties { conf, partitioner: Partitioner::Crc32, gapless: None, secrets: Secrets::default() }
+        Properties { conf, partitioner: Partitioner::Crc32, secrets: Secrets::default() }
     }
 
     pub fn set(&mut self, key: &str, value: &str) -> Result<()> {
@@ -173,10 +168,6 @@ impl Properties {
                 return Err(Error::config(format_args!(
                     "{key}: a name or a password before an @ is not allowed; sasl.username and sasl.password are"
                 )));
-            }
-            "enable.gapless.guarantee" => {
-                self.set_conf(key, value)?;
-                self.gapless = Some(self.is_true(key));
             }
             _ => self.set_conf(key, value)?,
         }
@@ -252,10 +243,6 @@ impl Properties {
         }
     }
 
-    fn is_true(&self, key: &str) -> bool {
-        self.read(key).is_some_and(|value| value == "true")
-    }
-
     fn number(&self, key: &str) -> Option<u64> {
         self.read(key)?.parse().ok()
     }
@@ -269,29 +256,11 @@ impl Properties {
         self.number("message.max.bytes").unwrap_or(1_000_000)
     }
 
-    /// Whether such a client ends with a fatal error at a refusal.
-    pub fn stops(&self, on_refusal: OnRefusal) -> bool {
-        self.gapless.unwrap_or(on_refusal == OnRefusal::Stop && self.keeps_order())
-    }
-
-    /// Whether that is so without the program's having asked for it.
-    pub fn stops_unasked(&self, on_refusal: OnRefusal) -> bool {
-        self.gapless.is_none() && self.stops(on_refusal)
-    }
-
-    /// Whether librdkafka sends a window whole and one after the other, and never drops one from their midst, as a message
-    /// that expires does.
-    fn keeps_order(&self) -> bool {
-        let expires = self.number("message.timeout.ms").is_none_or(|ms| ms > 0);
-        self.is_true("enable.idempotence") && !expires && self.linger().handover.is_some()
-    }
-
-    /// What fits in one request for a partition, and how many of them may be with such a client.
-    pub fn window(&self, on_refusal: OnRefusal) -> Window {
+    /// What fits in one request for a partition.
+    pub fn window(&self) -> Window {
         Window {
             messages: self.number("batch.num.messages").unwrap_or(10_000) as usize,
             bytes: self.number("batch.size").unwrap_or(1_000_000).min(self.max_message_bytes()),
-            depth: if self.stops(on_refusal) && self.keeps_order() { DEPTH } else { 1 },
         }
     }
 
@@ -356,15 +325,12 @@ impl Properties {
     }
 
     /// Makes a client.
-    pub(super) fn start_client(&self, on_refusal: OnRefusal) -> Result<*mut rd::rd_kafka_t> {
+    pub(super) fn start_client(&self) -> Result<*mut rd::rd_kafka_t> {
         // SAFETY: a copy of our configuration.
         unsafe {
             let conf = rd::rd_kafka_conf_dup(self.conf);
             if self.linger().handover.is_some() {
                 set(conf, c"linger.ms", CLIENT_LINGER_MS);
-            }
-            if self.stops_unasked(on_refusal) {
-                set(conf, c"enable.gapless.guarantee", c"true");
             }
             let client = start(conf).map_err(|error| self.without_secrets(error))?;
             refresh_tokens(client);
@@ -487,32 +453,6 @@ mod tests {
         assert_eq!(linger("1.5"), Linger { ours: Duration::from_micros(500), handover });
         assert_eq!(linger("0.5"), Linger { ours: Duration::ZERO, handover: None });
         assert_eq!(linger("0"), Linger { ours: Duration::ZERO, handover: None });
-    }
-
-    #[test]
-    fn a_client_stops_at_a_refusal_where_it_should_and_can() {
-        use OnRefusal::{GoOn, Stop};
-        let depths = |pairs: &[(&str, &str)]| {
-            let properties = with(pairs).expect("allowed");
-            [Stop, GoOn].map(|on_refusal| (properties.stops(on_refusal), properties.window(on_refusal).depth))
-        };
-        assert_eq!(depths(&[]), [(true, DEPTH), (false, 1)]);
-        assert_eq!(depths(&[("linger.ms", "5"), ("max.in.flight", "1")]), [(true, DEPTH), (false, 1)]);
-        assert_eq!(depths(&[("enable.gapless.guarantee", "false")]), [(false, 1), (false, 1)]);
-        assert_eq!(depths(&[("enable.gapless.guarantee", "true")]), [(true, DEPTH), (true, DEPTH)]);
-        for cannot in [
-            ("enable.idempotence", "false"),
-            ("message.timeout.ms", "1000"),
-            ("delivery.timeout.ms", "1000"),
-            ("linger.ms", "0.9"),
-            ("queue.buffering.max.ms", "0"),
-        ] {
-            assert_eq!(depths(&[cannot]), [(false, 1), (false, 1)], "{cannot:?}");
-            if cannot.0 != "enable.idempotence" {
-                let though = depths(&[cannot, ("enable.gapless.guarantee", "true")]);
-                assert_eq!(though, [(true, 1), (true, 1)], "{cannot:?}: it stops, and its windows are not whole");
-            }
-        }
     }
 
     #[test]

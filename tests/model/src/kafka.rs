@@ -9,7 +9,7 @@ use crate::event::Persistence;
 use crate::parker::Parker;
 use crate::sync::thread::{self, JoinHandle};
 use crate::sync::{Arc, Condvar, Mutex};
-use crate::transport::{Connector, Notice, OnRefusal, Parcel, Partitions, Purge, Transport, Verdict, Window};
+use crate::transport::{Connector, Notice, Parcel, Partitions, Purge, Transport, Verdict, Window};
 use crate::verdict::code;
 
 pub fn describe(code: i32) -> String {
@@ -59,7 +59,7 @@ impl KafkaConnector {
 }
 
 impl Connector for KafkaConnector {
-    fn connect(&mut self, _: OnRefusal) -> Result<Box<dyn Transport>> {
+    fn connect(&mut self) -> Result<Box<dyn Transport>> {
         let desk = Arc::new(Desk { silent: self.properties.silent, ..Desk::default() });
         let (theirs, waker) = (desk.clone(), self.waker.clone());
         let thread = thread::spawn(move || theirs.serve(&waker));
@@ -125,11 +125,7 @@ impl Transport for Client {
     }
 
     fn window(&self) -> Window {
-        Window { messages: 10, bytes: 1000, depth: 1 }
-    }
-
-    fn is_makeshift(&self) -> bool {
-        false
+        Window { messages: 10, bytes: 1000 }
     }
 
     fn linger(&self) -> Duration {
@@ -140,7 +136,7 @@ impl Transport for Client {
         Duration::MAX
     }
 
-    fn send(&mut self, _: &CStr, _: i32, parcels: &mut dyn Iterator<Item = Parcel>) -> bool {
+    fn send(&mut self, _: &CStr, _: i32, parcels: &mut dyn Iterator<Item = Parcel>) {
         let mut state = self.desk.state.lock().expect("no panic");
         for parcel in parcels {
             state.in_flight += 1;
@@ -148,7 +144,6 @@ impl Transport for Client {
         }
         drop(state);
         self.desk.changed.notify_one();
-        true
     }
 
     fn poll(&mut self, notices: &mut Vec<Notice>) {
