@@ -41,6 +41,14 @@ pub struct Buffer {
     dice: Dice,
 }
 
+/// Lists a lane once: each message that is due calls for it.
+#[inline]
+fn list(ready: &mut VecDeque<usize>, lanes: &mut [Lane], lane: usize) {
+    if !std::mem::replace(&mut lanes[lane].is_listed, true) {
+        ready.push_back(lane);
+    }
+}
+
 struct Topic {
     name: CString,
     /// Where messages wait whose partition is not known yet. While it is not empty, every message of the topic waits
@@ -134,7 +142,7 @@ impl Buffer {
             let fresh = self.lanes[lane].release(delivery);
             if fresh > 0 {
                 count += fresh;
-                self.ready.push_back(lane);
+                list(&mut self.ready, &mut self.lanes, lane);
             }
         }
         self.idle -= count;
@@ -154,6 +162,7 @@ impl Buffer {
         let (linger, window) = (transport.linger(), transport.window());
         while let Some(number) = self.ready.pop_front() {
             let lane = &mut self.lanes[number];
+            lane.is_listed = false;
             if lane.partition == PARTITION_ANY {
                 continue;
             }
@@ -177,7 +186,7 @@ impl Buffer {
 
     /// A lane may have become ready: its window is back, or its pause is over.
     pub fn look_at(&mut self, lane: usize) {
-        self.ready.push_back(lane);
+        list(&mut self.ready, &mut self.lanes, lane);
     }
 
     /// A lane pauses before its next window.
@@ -188,14 +197,14 @@ impl Buffer {
     /// Looks at the lanes whose pause is over. When the next pause ends.
     pub fn wake_lanes(&mut self, now: Instant) -> Option<Instant> {
         let mut next: Option<Instant> = None;
-        let (lanes, ready) = (&self.lanes, &mut self.ready);
+        let (lanes, ready) = (&mut self.lanes, &mut self.ready);
         self.paused.retain(|lane| match lanes[*lane].ready_at() {
             Some(at) if at > now => {
                 next = Some(next.map_or(at, |earliest| earliest.min(at)));
                 true
             }
             _ => {
-                ready.push_back(*lane);
+                list(ready, lanes, *lane);
                 false
             }
         });
@@ -272,7 +281,7 @@ impl Buffer {
         parcel.lane = lane;
         self.lanes[lane].push(parcel, due);
         if due {
-            self.ready.push_back(lane);
+            list(&mut self.ready, &mut self.lanes, lane);
         } else if self.lanes[lane].idle() == 1 {
             self.stirred.push(lane);
         }

@@ -17,6 +17,8 @@ const MIN_BACKOFF: Duration = Duration::from_millis(100);
 pub struct Lane {
     pub topic: usize,
     pub partition: i32,
+    /// It stands among the buffer's lanes that may be ready.
+    pub is_listed: bool,
     /// Messages that wait, oldest first; the first `due` of them may go.
     waiting: VecDeque<Parcel>,
     due: usize,
@@ -54,6 +56,7 @@ impl Lane {
         Lane {
             topic,
             partition,
+            is_listed: false,
             waiting: VecDeque::new(),
             due: 0,
             due_bytes: 0,
