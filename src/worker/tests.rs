@@ -11,7 +11,7 @@ use crate::inbox::{Answer, Request};
 use crate::message::{Draft, PARTITION_ANY};
 use crate::shared::Phase;
 use crate::transport::scripted::Reply;
-use crate::transport::{Partitions, Purge};
+use crate::transport::{Notice, Partitions, Purge};
 use crate::verdict::code;
 
 fn range(range: std::ops::Range<u64>) -> Vec<u64> {
@@ -425,7 +425,7 @@ fn a_window_lingers_for_more_but_not_behind_another() {
 
 /// The client meets a fatal error.
 fn die(rig: &Rig, text: &str) {
-    rig.kafka().report(crate::transport::Notice::Error { code: 45, text: text.to_owned(), fatal: true });
+    rig.kafka().report(Notice::Error { code: 45, text: text.to_owned(), fatal: true });
 }
 
 #[test]
@@ -835,7 +835,7 @@ fn an_error_that_goes_on_is_told_once_a_minute_and_does_not_hide_its_cause() {
         let refused = format!("broker 1: connection refused (after {round}ms in state CONNECT)");
         for (code, text) in [(-195, refused.as_str()), (-187, "0/1 brokers are down")] {
             let text = text.to_owned();
-            rig.kafka().report(crate::transport::Notice::Error { code, text, fatal: false });
+            rig.kafka().report(Notice::Error { code, text, fatal: false });
         }
         rig.advance(2 * SECOND);
     }
@@ -892,7 +892,7 @@ fn a_failure_says_how_far_it_came_why_how_often_and_what_is_known() {
 
 fn report_error(rig: &Rig, code: i32, text: &str) {
     let text = text.to_owned();
-    rig.kafka().report(crate::transport::Notice::Error { code, text, fatal: false });
+    rig.kafka().report(Notice::Error { code, text, fatal: false });
 }
 
 #[test]
@@ -977,7 +977,7 @@ fn what_is_logged_does_not_make_an_error_come_more_often() {
     rig.run();
     for round in 0..200 {
         report_error(&rig, code::AUTHENTICATION, "kafka1:9092/1: wrong password");
-        rig.kafka().report(crate::transport::Notice::Log { level: 7, text: format!("FACILITY: line {round}") });
+        rig.kafka().report(Notice::Log { level: 7, text: format!("FACILITY: line {round}") });
         rig.run();
     }
     assert_eq!(rig.tags(Kind::Error).len(), 1);
