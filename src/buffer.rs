@@ -41,14 +41,6 @@ pub struct Buffer {
     dice: Dice,
 }
 
-/// Lists a lane once: each message that is due calls for it.
-#[inline]
-fn list(ready: &mut VecDeque<usize>, lanes: &mut [Lane], lane: usize) {
-    if !std::mem::replace(&mut lanes[lane].is_listed, true) {
-        ready.push_back(lane);
-    }
-}
-
 struct Topic {
     name: CString,
     /// Where messages wait whose partition is not known yet. While it is not empty, every message of the topic waits
@@ -184,7 +176,8 @@ impl Buffer {
         lane.in_flight()
     }
 
-    /// A lane may have become ready: its window is back, or its pause is over.
+    /// A lane may have become ready: it has something due, its window is back, or its pause is over.
+    #[inline]
     pub fn look_at(&mut self, lane: usize) {
         list(&mut self.ready, &mut self.lanes, lane);
     }
@@ -281,7 +274,7 @@ impl Buffer {
         parcel.lane = lane;
         self.lanes[lane].push(parcel, due);
         if due {
-            list(&mut self.ready, &mut self.lanes, lane);
+            self.look_at(lane);
         } else if self.lanes[lane].idle() == 1 {
             self.stirred.push(lane);
         }
@@ -387,5 +380,13 @@ impl Buffer {
         }
         topic.lanes[index] = Some(lane);
         lane
+    }
+}
+
+/// Lists a lane once: each message that is due calls for it.
+#[inline]
+fn list(ready: &mut VecDeque<usize>, lanes: &mut [Lane], lane: usize) {
+    if !std::mem::replace(&mut lanes[lane].is_listed, true) {
+        ready.push_back(lane);
     }
 }
