@@ -481,7 +481,7 @@ typedef struct ap_stats_t {
      */
     uint64_t max_buffer_size;
     /**
-     * Messages handed to Kafka and not answered yet.
+     * Messages handed to Kafka and not answered yet; never more than max_buffer_size.
      */
     uint64_t in_flight;
     /**

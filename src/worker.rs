@@ -256,8 +256,7 @@ impl Worker {
         let Some(transport) = self.link.transport() else { return };
         self.buffer.wake_lanes(now);
         while let Some(lane) = self.buffer.next_ready(transport, now) {
-            let count = self.buffer.send(lane, transport, now);
-            self.shared.counters.in_flight.fetch_add(count as u64, Relaxed);
+            self.desk.in_flight += self.buffer.send(lane, transport, now) as u64;
         }
     }
 

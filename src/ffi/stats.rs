@@ -40,7 +40,7 @@ pub struct ap_stats_t {
     pub buffer_size: u64,
     /// The limit of buffer_size.
     pub max_buffer_size: u64,
-    /// Messages handed to Kafka and not answered yet.
+    /// Messages handed to Kafka and not answered yet; never more than max_buffer_size.
     pub in_flight: u64,
     /// Bytes of memory held for messages: key, value, headers, topic and overhead.
     pub pending_bytes: u64,

@@ -49,6 +49,8 @@ pub struct Script {
     /// What is held is on its way to Kafka, not in the client's queue.
     pub held_is_sent: bool,
     pub purges: Vec<Purge>,
+    /// Called at each window that is handed over.
+    pub on_window: Option<Box<dyn FnMut() + Send>>,
     /// Kafka's log: topic, partition, tag.
     pub log: Vec<(CString, i32, u64)>,
     /// The tags of each window sent.
@@ -76,6 +78,7 @@ impl Default for Script {
             hung: false,
             held_is_sent: false,
             purges: Vec::new(),
+            on_window: None,
             log: Vec::new(),
             windows: Vec::new(),
             clients: 0,
@@ -121,6 +124,9 @@ impl Script {
     }
 
     fn receive(&mut self, topic: &CStr, partition: i32, parcels: Vec<Parcel>) {
+        if let Some(call) = &mut self.on_window {
+            call();
+        }
         self.windows.push(parcels.iter().map(|parcel| parcel.message.tag()).collect());
         let spoiled = parcels.iter().any(|parcel| self.poison.contains(&parcel.message.tag()));
         let bytes: u64 = parcels.iter().map(|parcel| parcel.message.wire_len()).sum();

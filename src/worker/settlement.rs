@@ -25,8 +25,8 @@ pub(super) struct Desk {
     answers: Vec<(Arc<Answer>, u64)>,
     settled: u64,
     delivered: u64,
-    /// Messages that came back from the client.
-    returned: u64,
+    /// Messages that are with the client.
+    pub(super) in_flight: u64,
     /// The time on the clock of acceptance, once it was needed in this turn.
     now_us: Option<u64>,
 }
@@ -82,7 +82,7 @@ impl Worker {
     /// Decides about a message that the client has settled.
     #[inline(always)]
     pub(super) fn judge(&mut self, parcel: Parcel, verdict: Verdict, now: Instant) {
-        self.desk.returned += 1;
+        self.desk.in_flight -= 1;
         let lane = parcel.lane;
         if verdict.error == 0 {
             self.buffer.lane(lane).settled();
@@ -299,11 +299,12 @@ impl Worker {
         }
     }
 
-    /// Counted once a turn: atomics cost too much for each message.
+    /// Counted once a turn: atomics cost too much for each message, and who looks must not see what comes back in a turn
+    /// beside what goes in its place.
     fn hand_out_counts(&mut self) {
         let counters = &self.shared.counters;
         counters.delivered.fetch_add(std::mem::take(&mut self.desk.delivered), Relaxed);
-        counters.in_flight.fetch_sub(std::mem::take(&mut self.desk.returned), Relaxed);
+        counters.in_flight.store(self.desk.in_flight, Relaxed);
     }
 }
 

@@ -1,6 +1,7 @@
 //! The worker by a clock and a Kafka of the test's own: no threads, no sleeps.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use super::Turn;
@@ -163,6 +164,27 @@ fn exactly_queue_and_buffer_are_accepted_without_a_broker() {
     let overflow = rig.last(Kind::BufferOverflow);
     assert_eq!((overflow.queue_size, overflow.max_queue_size), (10, 10));
     assert_eq!(overflow.topic(), Some(TOPIC));
+}
+
+#[test]
+fn no_more_is_ever_said_to_be_in_flight_than_the_buffer_holds() {
+    let mut rig = Rig::new(&[("max_buffer_size", "5"), ("max_queue_size", "10"), ("delivery_threshold", "1")]);
+    rig.kafka().topics.insert(TOPIC.into(), Partitions::Known(2));
+    rig.kafka().habit = Reply::Hold;
+    let (shared, most) = (rig.shared.clone(), Arc::new(AtomicU64::new(0)));
+    let seen = most.clone();
+    rig.kafka().on_window = Some(Box::new(move || {
+        seen.fetch_max(shared.counters.in_flight.load(Relaxed), Relaxed);
+    }));
+    for tag in 0..15 {
+        rig.produce_to(tag, tag as i32 % 2, None).expect("room");
+    }
+    for _ in 0..4 {
+        rig.run();
+        rig.kafka().release();
+    }
+    assert_eq!(rig.tags(Kind::Delivered).len(), 15);
+    assert_eq!(most.load(Relaxed), 5, "what came back in a turn is not counted beside what goes in the same turn");
 }
 
 #[test]
