@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::event::Persistence;
-use crate::verdict::code;
+use crate::verdict::{self, code};
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Stage {
@@ -24,7 +24,7 @@ impl Stage {
         match (error, persistence) {
             (code::UNKNOWN_PARTITION | code::UNKNOWN_TOPIC, _) => Stage::Metadata,
             (_, Persistence::Possibly) => Stage::Unacknowledged(broker),
-            (1.., _) => Stage::Refused(broker),
+            (error, _) if verdict::is_of_broker(error) => Stage::Refused(broker),
             _ => Stage::Unsent,
         }
     }
@@ -60,6 +60,7 @@ mod tests {
     fn a_report_says_how_far_a_message_came() {
         assert_eq!(told(29, Persistence::No, Some(2)), "refused by broker 2");
         assert_eq!(told(29, Persistence::No, None), "refused");
+        assert_eq!(told(code::UNKNOWN, Persistence::No, Some(2)), "refused by broker 2");
         assert_eq!(told(7, Persistence::Possibly, Some(3)), "sent to broker 3, not acknowledged");
         assert_eq!(told(code::PURGE_INFLIGHT, Persistence::Possibly, None), "sent, not acknowledged");
         assert_eq!(told(code::UNKNOWN_PARTITION, Persistence::No, None), "no metadata");

@@ -56,6 +56,11 @@ pub fn is_of_connection(error: i32) -> bool {
     matches!(error, code::TRANSPORT | code::RESOLVE | code::SSL | code::AUTHENTICATION | code::ALL_BROKERS_DOWN)
 }
 
+/// Whether an error is a broker's answer, and not librdkafka's own.
+pub fn is_of_broker(error: i32) -> bool {
+    error > 0 || error == code::UNKNOWN
+}
+
 pub fn remedy(error: i32) -> Remedy {
     match error {
         code::PURGE_QUEUE
@@ -146,6 +151,12 @@ mod tests {
         for error in [0, 6, code::MSG_TIMED_OUT, code::FATAL] {
             assert!(!is_of_connection(error), "{error}");
         }
+    }
+
+    #[test]
+    fn a_broker_has_one_negative_code() {
+        let errors = [87, 1, code::UNKNOWN, 0, code::FATAL, code::GAPLESS_GUARANTEE];
+        assert_eq!(errors.map(is_of_broker), [true, true, true, false, false, false]);
     }
 
     #[test]
