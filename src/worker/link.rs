@@ -80,6 +80,10 @@ impl Link {
         self.state = State::Leaving { transport, until };
     }
 
+    fn is_leaving(&self) -> bool {
+        matches!(self.state, State::Leaving { .. })
+    }
+
     /// Takes out a client whose time has come.
     fn departed(&mut self, now: Instant) -> Option<Box<dyn Transport>> {
         let State::Leaving { transport, until } = &self.state else { return None };
@@ -179,6 +183,9 @@ impl Worker {
     }
 
     fn hear_error(&mut self, code: i32, text: String, fatal: bool, now: Instant) {
+        if fatal && self.link.is_leaving() {
+            return; // It goes anyway, and what it complains of may be that we took back what was on its way.
+        }
         // librdkafka's text counts brokers, and not always those that are down.
         let text = if code == code::ALL_BROKERS_DOWN { "all brokers are down".into() } else { text };
         if let Some(count) = self.errors.hear(&text, now) {

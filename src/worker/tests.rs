@@ -499,6 +499,24 @@ fn what_is_on_its_way_may_still_be_answered_when_the_client_dies() {
 }
 
 #[test]
+fn a_client_that_has_to_go_is_not_heard_about_it() {
+    let mut rig = Rig::new(&[]);
+    rig.kafka().habit = Reply::Hold;
+    rig.kafka().held_is_sent = true;
+    rig.produce(0).expect("room");
+    rig.deliver();
+    rig.run();
+    rig.shutdown(Some(SECOND));
+    rig.kafka().hung = true;
+    rig.advance(SECOND);
+    die(&rig, "unable to satisfy gap-less guarantee");
+    rig.run();
+    assert!(rig.tags(Kind::Error).is_empty());
+    assert_eq!(rig.advance(SECOND), Turn::Over);
+    assert!(!rig.last(Kind::Failed).text.to_string_lossy().contains("gap-less"));
+}
+
+#[test]
 fn clients_that_die_one_after_the_other_are_made_more_and_more_slowly() {
     let mut rig = Rig::new(&[("retry_backoff", "1")]);
     rig.kafka().habit = Reply::Hold;
