@@ -104,8 +104,8 @@ pub trait Transport: Send {
     /// How long an attempt may take before it counts as failed, where attempts are limited.
     fn attempt_timeout(&self) -> Duration;
 
-    /// Hands parcels over, in order. Takes no more where the next would not go in one request with the first: it took too
-    /// long.
+    /// Hands parcels over, in order. Takes no more where the next would not go in one request with the first, as it took
+    /// too long, or where the last was refused.
     fn send(&mut self, topic: &CStr, partition: i32, parcels: &mut dyn Iterator<Item = Parcel>);
 
     /// Collects what happened; never waits.

@@ -277,23 +277,22 @@ impl Transport for Kafka {
     fn send(&mut self, topic: &CStr, partition: i32, parcels: &mut dyn Iterator<Item = Parcel>) {
         let mut form = Form::new(self.topic(topic).handle(), partition);
         let begun = Instant::now();
-        let mut is_there = true;
+        let mut refused = false;
         for count in 1.. {
             let Some(parcel) = parcels.next() else { break };
             if let Err((parcel, error, text)) = self.produce(&mut form, parcel) {
-                is_there = false;
                 let error = self.topic(topic).excuse(error, partition);
-                self.local.push(Notice::Settled(parcel, refused(error, partition, text)));
+                self.local.push(Notice::Settled(parcel, refusal(error, partition, text)));
+                self.waker.unpark();
+                refused = true;
+                break; // It may have to be sent again: nothing may overtake it.
             }
             if count % LOOKS == 0 && self.linger.handover.is_some_and(|most| begun.elapsed() > most) {
                 break;
             }
         }
-        if is_there {
+        if !refused {
             self.topic(topic).is_there();
-        }
-        if !self.local.is_empty() {
-            self.waker.unpark();
         }
     }
 
@@ -361,7 +360,7 @@ extern "C" fn wake(_: *mut rd::rd_kafka_t, waker: *mut c_void) {
 }
 
 /// What became of a message that librdkafka would not take.
-fn refused(error: i32, partition: i32, text: String) -> Verdict {
+fn refusal(error: i32, partition: i32, text: String) -> Verdict {
     let (persistence, text) = (Persistence::No, Some(text.into()));
     Verdict { error, persistence, partition, offset: -1, text, stage: Stage::of_report(error, persistence, None) }
 }
