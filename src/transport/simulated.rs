@@ -306,7 +306,6 @@ impl Cluster {
             }
             let partition = request.partition;
             let verdict = if request.leaves > self.now {
-                request.written = None;
                 verdict_of(code::PURGE_QUEUE, Persistence::No, partition)
             } else {
                 verdict_of(code::PURGE_INFLIGHT, Persistence::Possibly, partition)
@@ -315,6 +314,8 @@ impl Cluster {
                 self.report(client, parcel, verdict.clone());
             }
         }
+        let now = self.now;
+        self.requests.retain(|request| request.client != client || request.leaves <= now);
         if what == Purge::All {
             self.leave_on_the_wire(client);
         }
