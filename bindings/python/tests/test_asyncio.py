@@ -95,7 +95,7 @@ class Waiting(AsyncTestCase):
         producer = self.producer(TINY, events=EventType.DROPPED)
         await producer.produce_many("t", ["in front"] * ROOM)
         tasks = [asyncio.ensure_future(producer.produce("t", f"waited-{number}")) for number in range(5)]
-        await self.eventually(lambda: len(producer._line._waiting) == 5)
+        await self.eventually(lambda: len(producer._line.waiting) == 5)
         producer.clear()
         await asyncio.wait_for(asyncio.gather(*tasks), LONG)
         producer.clear()
@@ -108,7 +108,7 @@ class Waiting(AsyncTestCase):
         await producer.produce_many("t", ["v"] * ROOM)
         with self.assertRaises(asyncio.TimeoutError):
             await asyncio.wait_for(producer.send("t", "v"), 0.05)
-        self.assertFalse(producer._line, "nobody is left in the line")
+        self.assertFalse(producer._line.waiting, "nobody is left in the line")
         self.assertEqual((producer.stats().accepted, producer._awaited), (ROOM, {}))
         producer.clear()
         await producer.produce("t", "v")
@@ -117,7 +117,7 @@ class Waiting(AsyncTestCase):
         producer = self.producer(TINY)
         await producer.produce_many("t", ["v"] * ROOM)
         first, second = (asyncio.ensure_future(producer.produce("t", "v")) for _ in range(2))
-        await self.eventually(lambda: len(producer._line._waiting) == 2)
+        await self.eventually(lambda: len(producer._line.waiting) == 2)
         first.cancel()
         producer.clear()
         await asyncio.wait_for(second, LONG)
@@ -136,7 +136,7 @@ class Waiting(AsyncTestCase):
         producer = self.producer(TINY)
         await producer.produce_many("t", ["v"] * ROOM)
         waiting = asyncio.ensure_future(producer.produce("t", "v"))
-        await self.eventually(lambda: producer._line)
+        await self.eventually(lambda: producer._line.waiting)
         with self.assertRaises(Undelivered):
             await producer.shutdown(0)
         with self.assertRaises(ShutDown):

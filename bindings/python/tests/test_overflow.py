@@ -85,7 +85,7 @@ class Waiting(TestCase):
     def test_a_wait_that_is_over_is_an_overflow(self):
         producer = self.producer(TINY, overflow_wait=0.05)
         self.assertEqual(fill(producer)[0], ROOM)
-        self.assertFalse(producer._line, "nobody is left in the line")
+        self.assertFalse(producer._line.waiting, "nobody is left in the line")
         with self.assertRaises(BufferOverflow) as raised:
             producer.produce_many("t", ["a", "b"])
         self.assertEqual(raised.exception.accepted, 0)
@@ -98,7 +98,7 @@ class Waiting(TestCase):
             thread = threading.Thread(target=producer.produce, args=("t", f"waited-{number}"))
             thread.start()
             threads.append(thread)
-            self.eventually(lambda: len(producer._line._waiting) == len(threads))
+            self.eventually(lambda: len(producer._line.waiting) == len(threads))
         producer.clear()
         for thread in threads:
             thread.join(LONG)
@@ -113,10 +113,10 @@ class Waiting(TestCase):
         order = []
         waiting = threading.Thread(target=lambda: (producer.produce_many("t", ["a"] * ROOM), order.append("first")))
         waiting.start()
-        self.eventually(lambda: producer._line)
+        self.eventually(lambda: producer._line.waiting)
         newcomer = threading.Thread(target=lambda: (producer.produce("t", "b"), order.append("second")))
         newcomer.start()
-        self.eventually(lambda: len(producer._line._waiting) == 2)
+        self.eventually(lambda: len(producer._line.waiting) == 2)
         producer.clear()
         waiting.join(LONG)
         self.eventually(lambda: producer.stats().queue_size + producer.stats().buffer_size >= ROOM)
@@ -138,7 +138,7 @@ class Waiting(TestCase):
         threads = [threading.Thread(target=wait) for _ in range(3)]
         for thread in threads:
             thread.start()
-        self.eventually(lambda: len(producer._line._waiting) == 3)
+        self.eventually(lambda: len(producer._line.waiting) == 3)
         with self.assertRaises(ProducerError):
             producer.shutdown(0)
         for thread in threads:
@@ -168,7 +168,7 @@ class Waiting(TestCase):
         producer.produce_many("t", ["v"] * ROOM)
         waiting = threading.Thread(target=producer.produce, args=("t", "v"))
         waiting.start()
-        self.eventually(lambda: producer._line)
+        self.eventually(lambda: producer._line.waiting)
         ticks = 0
         deadline = time.monotonic() + 0.2
         while time.monotonic() < deadline:

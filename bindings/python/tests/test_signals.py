@@ -62,12 +62,12 @@ producer.close()
     def test_a_wait_for_room(self):
         self.check(
             """
-interrupt_when(lambda: producer._line)
+interrupt_when(lambda: producer._line.waiting)
 try:
     for _ in range(100):
         producer.produce("t", "v")
 except KeyboardInterrupt:
-    print("interrupted", producer.stats().accepted, bool(producer._line))
+    print("interrupted", producer.stats().accepted, bool(producer._line.waiting))
 producer.close()
 """,
             "interrupted 15 False\n",

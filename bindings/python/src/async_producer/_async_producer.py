@@ -164,7 +164,7 @@ class AsyncProducer(Base["asyncio.Future[Delivery]"]):
 
     async def _accept(self, offer: Callable[[Item], bool], item: Item) -> None:
         self._attach()
-        if self._line or not offer(item):
+        if self._line.waiting or not offer(item):
             await self._wait_for_room(functools.partial(offer, item))
 
     async def _wait_for_room(self, attempt: Callable[[], bool]) -> None:

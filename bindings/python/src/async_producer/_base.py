@@ -20,7 +20,20 @@ from ._config import Config, Value
 from ._enums import EventType, Status
 from ._errors import DeliveryFailed, InvalidArgument, ProducerError, ShutDown, WouldDeadlock, error
 from ._event import Delivery, Event, logger
-from ._inbox import DELIVERED, EVERYDAY, FIRST_AWAITED_TAG, SETTLEMENTS, Entry, Freed, Inbox
+from ._inbox import (
+    DELIVERED,
+    EVERYDAY,
+    FIRST_AWAITED_TAG,
+    OFFSET,
+    PARTITION,
+    SETTLEMENTS,
+    TAG,
+    TIMESTAMP,
+    TYPE,
+    Entry,
+    Freed,
+    Inbox,
+)
 from ._lifecycle import arrive
 from ._line import Line
 from ._message import objection
@@ -170,14 +183,12 @@ class Base(Generic[FutureType]):
             self._progress += 1
             if self._awaited or self._wanted & EVERYDAY or self._inbox.has_details():
                 self._telling = threading.get_ident()
-                for event in self._digest_all():
-                    self._tell(event)
-                    if reading is not self._reading:
-                        return 0  # The handler forked, and this is the child: the rest is the parent's to tell.
+                if not self._tell_all(self._digest_all()):
+                    return 0
         finally:
             self._telling = None
             reading.release()
-        if self._line:
+        if self._line.waiting:
             self._line.serve()
         return count
 
@@ -192,24 +203,33 @@ class Base(Generic[FutureType]):
         return events
 
     def _digest(self, entry: Entry) -> Event | None:
-        wanted = bool(entry.type & self._wanted)
-        event = self._inbox.event(entry) if wanted or entry.type != DELIVERED else None
-        awaited = self._awaited.pop(entry.tag, None) if entry.type & SETTLEMENTS else None
-        if awaited:
-            future, topic = awaited
-            if event is None or event.message is None:
-                self._settle(future, Delivery(topic, entry.partition, entry.offset, entry.timestamp_ms))
-            else:
-                self._settle(future, _failure(event))
+        type = entry[TYPE]
+        wanted = type & self._wanted
+        event = self._inbox.event(entry) if wanted or type != DELIVERED else None
+        if type & SETTLEMENTS and self._awaited:
+            awaited = self._awaited.pop(entry[TAG], None)
+            if awaited:
+                future, topic = awaited
+                if event is None or event.message is None:
+                    self._settle(future, Delivery(topic, entry[PARTITION], entry[OFFSET], entry[TIMESTAMP]))
+                else:
+                    self._settle(future, _failure(event))
         return event if wanted else None
 
-    def _tell(self, event: Event) -> None:
-        self._progress += 1
-        try:
-            if self._on_event:
-                self._on_event(event)
-        except BaseException as failure:  # It is the program's; the events after this one must be told all the same.
-            self._handler_failed(failure)
+    def _tell_all(self, events: list[Event]) -> bool:
+        """Calls the handler. False: it forked, and this is the child, so that the rest is the parent's to tell."""
+        on_event, reading = self._on_event, self._reading
+        if on_event is None:
+            return True
+        for event in events:
+            self._progress += 1
+            try:
+                on_event(event)
+            except BaseException as failure:  # The program's; the events after this one must be told all the same.
+                self._handler_failed(failure)
+            if reading is not self._reading:
+                return False
+        return True
 
     def _is_telling(self) -> bool:
         """Whether this is inside a handler, or a callback of a future."""
@@ -290,6 +310,8 @@ def milliseconds(timeout: float | None, name: str = "timeout") -> int:
 
 
 def check_tag(tag: int) -> None:
+    if type(tag) is int and 0 <= tag < FIRST_AWAITED_TAG:
+        return
     if not isinstance(tag, int):
         raise TypeError(f"tag must be int, not {type(tag).__name__}")
     if not 0 <= tag < FIRST_AWAITED_TAG:

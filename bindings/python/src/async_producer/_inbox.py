@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import ctypes
-import functools
 import struct
 from collections.abc import Container, Iterator
-from typing import Any, NamedTuple
+from typing import Any, Callable
 
 from . import _library as lib
 from ._enums import EventType, Persistence, Status
 from ._event import Event
 from ._message import unpack
 
+#: ap_event_entry_t: id, tag, offset, timestamp_ms, duration_us, type, status, kafka_error, partition, message_count,
+#: attempt, persistence
 _ENTRY = struct.Struct("=QQqqQIiiiIHH")
+Entry = tuple[int, int, int, int, int, int, int, int, int, int, int, int]
+#: Where in it they stand.
+TAG, OFFSET, TIMESTAMP, TYPE, PARTITION = 1, 2, 3, 5, 8
 _ENTRIES = 1024
 _SCRATCH_SIZE = 65536
 
@@ -24,42 +28,34 @@ DELIVERED = int(EventType.DELIVERED)
 EVERYDAY = int(EventType.DELIVERED | EventType.DELIVERY_STARTED | EventType.DELIVERY_FINISHED)
 SETTLEMENTS = int(EventType.SETTLEMENTS)
 LOG = int(EventType.LOG)
+STATS = int(EventType.STATS)
 
 
-class Entry(NamedTuple):
-    """ap_event_entry_t"""
+class _Members(dict[int, Any]):
+    """What a function answers to a number, found out once: an Enum takes longer to find its member than all the rest of
+    an event."""
 
-    id: int
-    tag: int
-    offset: int
-    timestamp_ms: int
-    duration_us: int
-    type: int
-    status: int
-    kafka_error: int
-    partition: int
-    message_count: int
-    attempt: int
-    persistence: int
+    def __init__(self, find: Callable[[int], Any]) -> None:
+        self._find = find
+
+    def __missing__(self, number: int) -> Any:
+        self[number] = member = self._find(number)
+        return member
 
 
-# Looked up, not made: an Enum takes longer to find its member than all the rest of an event.
-_event_type = functools.lru_cache(EventType)
-_status = functools.lru_cache(Status)
-_persistence = functools.lru_cache(Persistence)
+def _words(type: int) -> str:
+    return (EventType(type).name or "").lower().replace("_", " ")
 
 
-@functools.lru_cache
-def _words(kind: EventType) -> str:
-    return (kind.name or "").lower().replace("_", " ")
+_event_types, _statuses, _persistences = _Members(EventType), _Members(Status), _Members(Persistence)
+_texts = _Members(_words)
+
+#: As `Event(...)`, which takes as long again to find out by name which argument is which.
+_new_event = tuple.__new__
 
 
 class Freed(Exception):
     """The producer was freed while its events were read."""
-
-
-_TAG = Entry._fields.index("tag")
-_TYPE = Entry._fields.index("type")
 
 
 class Inbox:
@@ -82,8 +78,8 @@ class Inbox:
     def entries(self, types: int, tags: Container[int]) -> Iterator[Entry]:
         """Those of one of the types, or about a message with one of the tags."""
         for entry in _ENTRY.iter_unpack(self._bytes[: self._count * _ENTRY.size]):
-            if entry[_TYPE] & types or entry[_TAG] in tags:
-                yield Entry._make(entry)
+            if entry[TYPE] & types or entry[TAG] in tags:
+                yield entry
 
     def has_details(self) -> bool:
         """Whether any of the events is not one of everyday delivery."""
@@ -92,35 +88,40 @@ class Inbox:
 
     def event(self, entry: Entry) -> Event:
         """Raises Freed where the producer is no more."""
-        kind = _event_type(entry.type)
-        tag = entry.tag if entry.tag < FIRST_AWAITED_TAG else 0
-        topic, message, text = None, None, _words(kind)
-        if entry.id:
-            about = unpack(self._look_up(lib.ap_event_message, entry.id))
+        id, tag, offset, timestamp, duration_us, type, status, error, partition, count, attempt, persistence = entry
+        if tag >= FIRST_AWAITED_TAG:
+            tag = 0
+        topic, message, text, level = None, None, _texts[type], None
+        if id:
+            about = unpack(self._look_up(lib.ap_event_message, id))
             topic = about.topic or None
-            if entry.type == EventType.STATS:
+            if type == STATS:
                 text = (about.value or b"").decode("utf-8", "replace")
             else:
-                text = self._look_up(lib.ap_event_text, entry.id).decode("utf-8", "replace")
-            if entry.type & SETTLEMENTS:
+                text = self._look_up(lib.ap_event_text, id).decode("utf-8", "replace")
+            if type & SETTLEMENTS:
                 message = about._replace(tag=tag)
-        is_log = entry.type == LOG
-        return Event(
-            kind,
-            Status.OK if is_log else _status(entry.status),
-            entry.kafka_error,
-            topic,
-            entry.partition,
-            entry.offset,
-            entry.timestamp_ms,
-            tag,
-            entry.message_count,
-            entry.duration_us / 1e6,
-            entry.attempt,
-            _persistence(entry.persistence),
-            text,
-            message,
-            entry.status if is_log else None,
+        if type == LOG:
+            status, level = 0, status
+        return _new_event(
+            Event,
+            (
+                _event_types[type],
+                _statuses[status],
+                error,
+                topic,
+                partition,
+                offset,
+                timestamp,
+                tag,
+                count,
+                duration_us / 1e6,
+                attempt,
+                _persistences[persistence],
+                text,
+                message,
+                level,
+            ),
         )
 
     def _look_up(self, function: Any, number: int) -> bytes:

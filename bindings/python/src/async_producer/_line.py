@@ -26,28 +26,26 @@ class Line:
     def __init__(self, deliver: Callable[[], object]) -> None:
         self._deliver = deliver
         self._lock = threading.RLock()
-        self._waiting: deque[tuple[Callable[[], bool], Waiter]] = deque()
+        #: Those in it.
+        self.waiting: deque[tuple[Callable[[], bool], Waiter]] = deque()
         self._closed = False
-
-    def __bool__(self) -> bool:
-        return bool(self._waiting)
 
     def join(self, attempt: Callable[[], bool], waiter: Waiter) -> None:
         with self._lock:
             if self._closed:
                 raise ShutDown("the producer is shut down")
-            self._waiting.append((attempt, waiter))
+            self.waiting.append((attempt, waiter))
             self.serve()  # There may be room since the caller looked.
 
     def leave(self, waiter: Waiter) -> None:
         with self._lock:
-            self._waiting = deque(pair for pair in self._waiting if pair[1] is not waiter)
+            self.waiting = deque(pair for pair in self.waiting if pair[1] is not waiter)
             self.serve()
 
     def serve(self) -> None:
         with self._lock:
-            while self._waiting:
-                attempt, waiter = self._waiting[0]
+            while self.waiting:
+                attempt, waiter = self.waiting[0]
                 try:
                     if not waiter.done():
                         if not attempt():
@@ -57,13 +55,13 @@ class Line:
                         waiter.set_result(None)
                 except ProducerError as error:
                     waiter.set_exception(error)
-                self._waiting.popleft()
+                self.waiting.popleft()
 
     def close(self) -> None:
         """Refuses those who wait and those who come."""
         with self._lock:
             self._closed = True
-            while self._waiting:
-                _, waiter = self._waiting.popleft()
+            while self.waiting:
+                _, waiter = self.waiting.popleft()
                 if not waiter.done():
                     waiter.set_exception(ShutDown("the producer is shut down"))

@@ -49,11 +49,11 @@ def pack(
     tag: int,
 ) -> bytes:
     name = text(topic, "topic")
-    if type(value) is not bytes:
+    if value is not None and type(value) is not bytes:
         value = _payload(value, "value")
-    if type(key) is not bytes:
+    if key is not None and type(key) is not bytes:
         key = _payload(key, "key")
-    if type(partition_key) is not bytes:
+    if partition_key is not None and type(partition_key) is not bytes:
         partition_key = _payload(partition_key, "partition_key")
     body = b"".join((name, b"\0", key or b"", value or b"", partition_key or b""))
     count = 0

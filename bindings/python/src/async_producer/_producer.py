@@ -178,7 +178,7 @@ class Producer(Base["futures.Future[Delivery]"]):
         arrive()
         if self._reader is None:
             self._start_reader()
-        if self._line or not offer(item):
+        if self._line.waiting or not offer(item):
             self._wait_for_room(functools.partial(offer, item))
 
     def _wait_for_room(self, attempt: Callable[[], bool]) -> None:
