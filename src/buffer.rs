@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::dice::Dice;
 use crate::lane::Lane;
 use crate::message::{Message, PARTITION_ANY};
-use crate::transport::{Parcel, Partitions, Transport};
+use crate::transport::{Parcel, Partitions, Transport, Window};
 
 /// How long the number of partitions of a topic is believed before it is asked again; the answer comes from
 /// librdkafka's cache and costs no request.
@@ -149,9 +149,8 @@ impl Buffer {
         }
     }
 
-    /// The next lane with a window to send now.
-    pub fn next_ready(&mut self, transport: &dyn Transport, now: Instant) -> Option<usize> {
-        let (linger, window) = (transport.linger(), transport.window());
+    /// The next lane with a window to send now, where what is due need not linger for more.
+    pub fn next_ready(&mut self, window: Window, linger: Duration, now: Instant) -> Option<usize> {
         while let Some(number) = self.ready.pop_front() {
             let lane = &mut self.lanes[number];
             lane.is_listed = false;
@@ -185,6 +184,13 @@ impl Buffer {
     /// A lane pauses before its next window.
     pub fn pause(&mut self, lane: usize) {
         self.paused.push(lane);
+    }
+
+    /// What lingers for more to go with it may go.
+    pub fn end_lingering(&mut self) {
+        for lane in &self.paused {
+            self.lanes[*lane].end_lingering();
+        }
     }
 
     /// Looks at the lanes whose pause is over. When the next pause ends.

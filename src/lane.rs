@@ -148,6 +148,10 @@ impl Lane {
         before.is_none() && self.lingers_until.is_some()
     }
 
+    pub fn end_lingering(&mut self) {
+        self.lingers_until = None;
+    }
+
     /// Whether a window may go now.
     pub fn is_ready(&self, now: Instant) -> bool {
         self.due > 0 && self.in_flight == 0 && self.ready_at().is_none_or(|start| start <= now)

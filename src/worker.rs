@@ -254,8 +254,14 @@ impl Worker {
             self.refuse_or_retry(lane, error, now);
         }
         let Some(transport) = self.link.transport() else { return };
+        let linger = if self.desk.is_awaited() || self.ending.has_begun() {
+            self.buffer.end_lingering(); // Somebody waits for it.
+            Duration::ZERO
+        } else {
+            transport.linger()
+        };
         self.buffer.wake_lanes(now);
-        while let Some(lane) = self.buffer.next_ready(transport, now) {
+        while let Some(lane) = self.buffer.next_ready(transport.window(), linger, now) {
             self.desk.in_flight += self.buffer.send(lane, transport, now) as u64;
         }
     }

@@ -115,6 +115,17 @@ fn a_broker_that_was_never_there_stalls_and_says_so() {
 }
 
 #[test]
+fn a_flush_does_not_wait_for_more_messages() {
+    let cluster = cluster(1);
+    let producer = producer(&cluster, &[("linger.ms", "900000"), ("delivery_threshold", "1")]);
+    say(&producer, 0..10);
+    producer.flush();
+    say(&producer, 10..20);
+    producer.finish();
+    assert_eq!(read(&cluster), texts(0..20));
+}
+
+#[test]
 fn a_slow_broker_is_only_slow() {
     let cluster = cluster(1);
     cluster.round_trip_time(-1, Duration::from_millis(300));

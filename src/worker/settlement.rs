@@ -54,6 +54,11 @@ impl Desk {
         }
     }
 
+    /// Whether somebody waits for what was accepted.
+    pub(super) fn is_awaited(&self) -> bool {
+        !self.awaited.is_empty()
+    }
+
     /// Answers a caller once the events of this turn can be read.
     pub(super) fn answer(&mut self, answer: Arc<Answer>, count: u64) {
         self.answers.push((answer, count));

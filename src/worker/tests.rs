@@ -443,6 +443,31 @@ fn a_window_lingers_for_more_but_not_behind_another() {
     assert_eq!(rig.kafka().windows[1], [3], "it has waited long enough");
 }
 
+#[test]
+fn what_somebody_waits_for_does_not_linger() {
+    let lingering = || {
+        let mut rig = Rig::new(&[("delivery_threshold", "1")]);
+        rig.kafka().linger = 60 * SECOND;
+        rig.produce_all(0..2);
+        rig.run();
+        assert!(rig.delivered().is_empty());
+        rig
+    };
+    let mut rig = lingering();
+    rig.flush();
+    rig.produce_all(2..3);
+    rig.run();
+    assert_eq!(rig.delivered(), range(0..3));
+    rig.produce_all(3..4);
+    rig.run();
+    assert_eq!(rig.delivered(), range(0..3), "nobody waits any more");
+
+    let mut rig = lingering();
+    rig.shutdown(None);
+    assert_eq!(rig.run(), Turn::Over);
+    assert_eq!(rig.delivered(), range(0..2));
+}
+
 // The client.
 
 /// The client meets a fatal error.
