@@ -4,6 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::ffi::{CStr, CString};
 use std::time::{Duration, Instant};
 
+use crate::delivery;
 use crate::dice::Dice;
 use crate::lane::Lane;
 use crate::message::{Message, PARTITION_ANY};
@@ -108,7 +109,7 @@ impl Buffer {
     pub fn insert(
         &mut self,
         message: Message,
-        delivery: Option<usize>,
+        delivery: Option<delivery::Number>,
         transport: Option<&mut dyn Transport>,
         now: Instant,
     ) {
@@ -119,7 +120,7 @@ impl Buffer {
         let sequence = self.next_sequence;
         self.next_sequence += 1;
         let unrouted = self.topics[topic].unrouted;
-        let parcel = Parcel { message, sequence, lane: unrouted, delivery, attempts: 0 };
+        let parcel = Parcel { message, sequence, lane: unrouted as u32, delivery, attempts: 0 };
         let target = match self.lanes[unrouted].front() {
             Some(_) => None,
             None => self.target(topic, &parcel.message, transport, now),
@@ -128,7 +129,7 @@ impl Buffer {
     }
 
     /// Makes everything that waits due as part of a delivery. How many messages became due.
-    pub fn release(&mut self, delivery: usize) -> usize {
+    pub fn release(&mut self, delivery: delivery::Number) -> usize {
         let mut count = 0;
         for lane in self.stirred.drain(..) {
             let fresh = self.lanes[lane].release(delivery);
@@ -277,7 +278,7 @@ impl Buffer {
 
     #[inline(always)]
     fn place(&mut self, lane: usize, mut parcel: Parcel, due: bool) {
-        parcel.lane = lane;
+        parcel.lane = lane as u32;
         self.lanes[lane].push(parcel, due);
         if due {
             self.look_at(lane);

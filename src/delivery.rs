@@ -1,6 +1,21 @@
 //! Deliveries: the messages that became due together, until each is settled.
 
+use std::num::NonZeroU32;
 use std::time::Instant;
+
+/// A delivery under way. Each message keeps one, so it is small, also where there is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Number(NonZeroU32);
+
+impl Number {
+    pub fn of(index: usize) -> Number {
+        Number(NonZeroU32::MIN.saturating_add(index as u32)) // As many as messages, whose count has 24 bits.
+    }
+
+    fn index(self) -> usize {
+        self.0.get() as usize - 1
+    }
+}
 
 /// A delivery whose every message is settled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,33 +38,34 @@ struct Delivery {
 #[derive(Default)]
 pub struct Deliveries {
     table: Vec<Delivery>,
-    free: Vec<usize>,
+    free: Vec<Number>,
 }
 
 impl Deliveries {
     /// Begins a delivery; its messages are counted by [`Deliveries::add`].
-    pub fn begin(&mut self, now: Instant) -> usize {
+    pub fn begin(&mut self, now: Instant) -> Number {
         let delivery = Delivery { messages: 0, left: 0, undelivered: 0, attempts: 0, started: now };
         match self.free.pop() {
             Some(number) => {
-                self.table[number] = delivery;
+                self.table[number.index()] = delivery;
                 number
             }
             None => {
                 self.table.push(delivery);
-                self.table.len() - 1
+                Number::of(self.table.len() - 1)
             }
         }
     }
 
-    pub fn add(&mut self, number: usize, messages: usize) {
-        self.table[number].messages += messages as u64;
-        self.table[number].left += messages as u64;
+    pub fn add(&mut self, number: Number, messages: usize) {
+        let delivery = &mut self.table[number.index()];
+        delivery.messages += messages as u64;
+        delivery.left += messages as u64;
     }
 
     /// One message is settled; the delivery, where it was the last.
-    pub fn settle(&mut self, number: usize, delivered: bool, attempts: u32) -> Option<Finished> {
-        let delivery = &mut self.table[number];
+    pub fn settle(&mut self, number: Number, delivered: bool, attempts: u32) -> Option<Finished> {
+        let delivery = &mut self.table[number.index()];
         delivery.left -= 1;
         delivery.undelivered += u64::from(!delivered);
         delivery.attempts = delivery.attempts.max(attempts);
@@ -57,7 +73,6 @@ impl Deliveries {
             return None;
         }
         self.free.push(number);
-        let delivery = &self.table[number];
         Some(Finished {
             messages: delivery.messages,
             undelivered: delivery.undelivered,

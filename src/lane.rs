@@ -7,6 +7,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use crate::delivery;
 use crate::transport::{Parcel, Verdict, Window};
 use crate::verdict::{Remedy, code, remedy};
 
@@ -84,7 +85,7 @@ impl Lane {
     }
 
     /// Makes everything that waits due, as part of a delivery. How many became due.
-    pub fn release(&mut self, delivery: usize) -> usize {
+    pub fn release(&mut self, delivery: delivery::Number) -> usize {
         let fresh = self.waiting.len() - self.due;
         for parcel in self.waiting.range_mut(self.due..) {
             parcel.delivery = Some(delivery);
@@ -323,6 +324,7 @@ mod tests {
     use super::*;
     use crate::limits::Place;
     use crate::message::{Draft, Message, PARTITION_ANY};
+    use delivery::Number;
 
     const NO_BACKOFF: Duration = Duration::ZERO;
     const ALL: Window = Window { messages: usize::MAX, bytes: u64::MAX };
@@ -379,18 +381,18 @@ mod tests {
         let (mut lane, now) = (lane(2), Instant::now());
         lane.push(parcel(2, PARTITION_ANY), false);
         assert_eq!((lane.due(), lane.idle(), lane.is_ready(now)), (2, 1, true));
-        assert_eq!((lane.release(6), lane.idle()), (1, 0), "two were due already");
+        assert_eq!((lane.release(Number::of(6)), lane.idle()), (1, 0), "two were due already");
         lane.push(parcel(3, PARTITION_ANY), false);
         let window: Vec<_> = lane.window(ALL, now).collect();
         assert_eq!((numbers(&window), lane.due(), lane.in_flight()), (vec![0, 1, 2], 0, 3));
-        assert_eq!([0, 2].map(|index: usize| window[index].delivery), [None, Some(6)]);
-        assert_eq!(lane.release(7), 1);
+        assert_eq!([0, 2].map(|index: usize| window[index].delivery), [None, Some(Number::of(6))]);
+        assert_eq!(lane.release(Number::of(7)), 1);
         assert!(!lane.is_ready(now) && !lane.is_idle() && lane.ready_at().is_none(), "a window is on its way");
         window.iter().for_each(|_| lane.settled());
         assert!(lane.finish(None, NO_BACKOFF, now).is_none());
         assert!(lane.is_ready(now));
         let window: Vec<_> = lane.window(ALL, now).collect();
-        assert_eq!((numbers(&window), window[0].delivery, window[0].attempts), (vec![3], Some(7), 1));
+        assert_eq!((numbers(&window), window[0].delivery, window[0].attempts), (vec![3], Some(Number::of(7)), 1));
         lane.settled();
         assert!(lane.is_idle());
     }
@@ -433,7 +435,7 @@ mod tests {
         lane.push(parcel(1, PARTITION_ANY), false);
         let full = Window { bytes: 2 * size(), ..ALL };
         assert!(lane.linger(LINGER, full, now), "one of two is due");
-        assert_eq!(lane.release(1), 1);
+        assert_eq!(lane.release(Number::of(1)), 1);
         assert!(!lane.linger(LINGER, full, now) && lane.is_ready(now));
         assert!(lane.linger(LINGER, Window { bytes: 2 * size() + 1, ..ALL }, now), "and no more than that");
     }

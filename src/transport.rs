@@ -10,6 +10,7 @@ pub mod simulated;
 use std::ffi::CStr;
 use std::time::Duration;
 
+use crate::delivery;
 use crate::error::Result;
 use crate::event::Persistence;
 use crate::message::Message;
@@ -22,9 +23,9 @@ pub struct Parcel {
     /// Its number in the order in which the worker took messages.
     pub sequence: u64,
     /// The lane it travels on.
-    pub lane: usize,
+    pub lane: u32,
     /// The delivery it belongs to, once it is due.
-    pub delivery: Option<usize>,
+    pub delivery: Option<delivery::Number>,
     /// How often it was handed to Kafka.
     pub attempts: u32,
 }

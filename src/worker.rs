@@ -18,7 +18,7 @@ mod watch;
 use std::time::{Duration, Instant};
 
 use crate::buffer::Buffer;
-use crate::delivery::Deliveries;
+use crate::delivery::{self, Deliveries};
 use crate::event::{Event, Kind};
 use crate::inbox::{Answer, Request};
 use crate::message::Message;
@@ -192,7 +192,7 @@ impl Worker {
     }
 
     /// A delivery of messages that are due as they come.
-    fn begin_arrivals(&mut self, now: Instant) -> usize {
+    fn begin_arrivals(&mut self, now: Instant) -> delivery::Number {
         self.buffer.unstick();
         self.deliveries.begin(now)
     }
@@ -206,7 +206,7 @@ impl Worker {
     }
 
     #[inline(always)]
-    fn insert(&mut self, message: Message, delivery: Option<usize>, now: Instant) {
+    fn insert(&mut self, message: Message, delivery: Option<delivery::Number>, now: Instant) {
         self.buffer.insert(message, delivery, self.link.transport(), now);
     }
 

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::time::Instant;
 
 use crate::clock;
+use crate::delivery;
 use crate::error::Status;
 use crate::event::{Event, Kind, Persistence, Subject, Text, c_text};
 use crate::inbox::Answer;
@@ -88,7 +89,7 @@ impl Worker {
     #[inline(always)]
     pub(super) fn judge(&mut self, parcel: Parcel, verdict: Verdict, now: Instant) {
         self.desk.in_flight -= 1;
-        let lane = parcel.lane;
+        let lane = parcel.lane as usize;
         if verdict.error == 0 {
             self.buffer.lane(lane).settled();
             self.watch.delivered(now);
@@ -243,7 +244,7 @@ impl Worker {
     }
 
     #[inline(always)]
-    fn settle_delivery(&mut self, delivery: usize, delivered: bool, attempts: u32) {
+    fn settle_delivery(&mut self, delivery: delivery::Number, delivered: bool, attempts: u32) {
         let Some(finished) = self.deliveries.settle(delivery, delivered, attempts) else { return };
         let duration_us = finished.started.elapsed().as_micros() as u64;
         self.shared.counters.last_delivery_us.store(duration_us, Relaxed);
