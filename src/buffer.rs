@@ -150,15 +150,16 @@ impl Buffer {
         }
     }
 
-    /// The next lane with a window to send now, where what is due need not linger for more.
-    pub fn next_ready(&mut self, window: Window, linger: Duration, now: Instant) -> Option<usize> {
+    /// The next lane with a window to send now, where what is due need not linger for more. `since`: when what is new may
+    /// have come.
+    pub fn next_ready(&mut self, window: Window, linger: Duration, since: Instant, now: Instant) -> Option<usize> {
         while let Some(number) = self.ready.pop_front() {
             let lane = &mut self.lanes[number];
             lane.is_listed = false;
             if lane.partition == PARTITION_ANY {
                 continue;
             }
-            if lane.linger(linger, window, now) {
+            if lane.linger(linger, window, since, now) {
                 self.paused.push(number);
             }
             if lane.is_ready(now) {
@@ -185,6 +186,11 @@ impl Buffer {
     /// A lane pauses before its next window.
     pub fn pause(&mut self, lane: usize) {
         self.paused.push(lane);
+    }
+
+    /// Whether a lane lingers, and ends that before it may be looked at for another reason.
+    pub fn lingers(&self) -> bool {
+        self.paused.iter().any(|lane| self.lanes[*lane].lingers())
     }
 
     /// What lingers for more to go with it may go.

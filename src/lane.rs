@@ -132,13 +132,13 @@ impl Lane {
         self.due == 0 && self.in_flight == 0
     }
 
-    /// What is due waits for as long as `linger` from the first of it on, unless it fills a window; the time in which the
-    /// window before is on its way counts, too. Whether such a wait begins.
-    pub fn linger(&mut self, linger: Duration, most: Window, now: Instant) -> bool {
+    /// What is due waits for as long as `linger` from the first of it on, which may have come at `since`, unless it fills a
+    /// window; the time in which the window before is on its way counts, too. Whether such a wait begins.
+    pub fn linger(&mut self, linger: Duration, most: Window, since: Instant, now: Instant) -> bool {
         if self.due == 0 {
             return false;
         }
-        let since = *self.due_since.get_or_insert(now);
+        let since = *self.due_since.get_or_insert(since);
         if self.in_flight > 0 {
             return false;
         }
@@ -147,6 +147,11 @@ impl Lane {
         let before = self.lingers_until;
         self.lingers_until = Some(since + linger).filter(|until| !is_full && *until > now);
         before.is_none() && self.lingers_until.is_some()
+    }
+
+    /// Whether it waits for nothing but more messages.
+    pub fn lingers(&self) -> bool {
+        self.lingers_until.is_some() && self.ready_at() == self.lingers_until
     }
 
     pub fn end_lingering(&mut self) {
@@ -402,26 +407,26 @@ mod tests {
         const LINGER: Duration = Duration::from_millis(5);
         let ms = Duration::from_millis;
         let (mut lane, now) = (lane(1), Instant::now());
-        assert!(lane.linger(LINGER, ALL, now), "a wait begins");
+        assert!(lane.linger(LINGER, ALL, now, now), "a wait begins");
         assert!(!lane.is_ready(now));
         assert_eq!(lane.ready_at(), Some(now + LINGER));
         lane.push(parcel(1, PARTITION_ANY), true);
-        assert!(!lane.linger(LINGER, ALL, now + ms(1)), "the wait of the first is that of all");
+        assert!(!lane.linger(LINGER, ALL, now + ms(1), now + ms(1)), "the wait of the first is that of all");
         assert_eq!(lane.ready_at(), Some(now + LINGER));
         for full in [Window { messages: 2, ..ALL }, Window { bytes: 2 * size(), ..ALL }] {
-            assert!(!lane.linger(LINGER, full, now) && lane.is_ready(now), "{full:?} is full");
-            assert!(lane.linger(LINGER, ALL, now));
+            assert!(!lane.linger(LINGER, full, now, now) && lane.is_ready(now), "{full:?} is full");
+            assert!(lane.linger(LINGER, ALL, now, now));
         }
-        assert!(!lane.linger(LINGER, ALL, now + LINGER) && lane.is_ready(now + LINGER));
+        assert!(!lane.linger(LINGER, ALL, now + LINGER, now + LINGER) && lane.is_ready(now + LINGER));
         assert_eq!(lane.window(ALL, now + LINGER).count(), 2);
 
         // What comes while the window is on its way waits from then on.
         lane.push(parcel(2, PARTITION_ANY), true);
         let arrival = now + ms(6);
-        assert!(!lane.linger(LINGER, ALL, arrival));
+        assert!(!lane.linger(LINGER, ALL, arrival, arrival));
         for begins in [false, true] {
             lane.settled();
-            assert_eq!(lane.linger(LINGER, ALL, arrival + ms(2)), begins);
+            assert_eq!(lane.linger(LINGER, ALL, arrival + ms(2), arrival + ms(2)), begins);
         }
         assert!(lane.finish(None, NO_BACKOFF, arrival + ms(2)).is_none());
         assert_eq!(lane.ready_at(), Some(arrival + LINGER));
@@ -434,10 +439,10 @@ mod tests {
         let (mut lane, now) = (lane(1), Instant::now());
         lane.push(parcel(1, PARTITION_ANY), false);
         let full = Window { bytes: 2 * size(), ..ALL };
-        assert!(lane.linger(LINGER, full, now), "one of two is due");
+        assert!(lane.linger(LINGER, full, now, now), "one of two is due");
         assert_eq!(lane.release(Number::of(1)), 1);
-        assert!(!lane.linger(LINGER, full, now) && lane.is_ready(now));
-        assert!(lane.linger(LINGER, Window { bytes: 2 * size() + 1, ..ALL }, now), "and no more than that");
+        assert!(!lane.linger(LINGER, full, now, now) && lane.is_ready(now));
+        assert!(lane.linger(LINGER, Window { bytes: 2 * size() + 1, ..ALL }, now, now), "and no more than that");
     }
 
     #[test]
@@ -456,15 +461,15 @@ mod tests {
     fn what_a_full_window_left_does_not_wait_again() {
         const LINGER: Duration = Duration::from_millis(5);
         let (mut lane, now) = (lane(3), Instant::now());
-        lane.linger(LINGER, ALL, now);
+        lane.linger(LINGER, ALL, now, now);
         assert_eq!(lane.window(Window { messages: 2, ..ALL }, now + LINGER).count(), 2);
         lane.settled();
         lane.settled();
-        assert!(!lane.linger(LINGER, ALL, now + LINGER));
+        assert!(!lane.linger(LINGER, ALL, now + LINGER, now + LINGER));
         assert!(lane.is_ready(now + LINGER));
         assert_eq!(lane.clear().len(), 1);
         lane.push(parcel(9, PARTITION_ANY), true);
-        assert!(lane.linger(LINGER, ALL, now + LINGER), "and after all are gone one waits anew");
+        assert!(lane.linger(LINGER, ALL, now + LINGER, now + LINGER), "and after all are gone one waits anew");
     }
 
     #[test]

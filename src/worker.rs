@@ -71,6 +71,8 @@ pub struct Worker {
     /// When the last ones were taken, and whether that was soon after those before.
     last_taken: Option<Instant>,
     crowded: bool,
+    /// Since when it sleeps although messages may come: one that came meanwhile may have waited as long.
+    lulled_at: Option<Instant>,
     /// Messages in the queue that a delivery was asked for: due as soon as they are taken.
     credit: usize,
     notices: Vec<Notice>,
@@ -93,6 +95,7 @@ impl Worker {
             taken: 0,
             last_taken: None,
             crowded: false,
+            lulled_at: None,
             credit: 0,
             notices: Vec::new(),
             shared,
@@ -261,7 +264,8 @@ impl Worker {
             transport.linger()
         };
         self.buffer.wake_lanes(now);
-        while let Some(lane) = self.buffer.next_ready(transport.window(), linger, now) {
+        let since = self.lulled_at.unwrap_or(now);
+        while let Some(lane) = self.buffer.next_ready(transport.window(), linger, since, now) {
             self.desk.in_flight += self.buffer.send(lane, transport, now) as u64;
         }
     }
@@ -275,6 +279,7 @@ impl Worker {
             self.watch.next_look(),
             self.ending.next_look(),
         ];
+        self.lulled_at = self.buffer.lingers().then_some(now);
         Turn::Sleep { until: times.into_iter().flatten().min(), level: self.level() }
     }
 
@@ -287,7 +292,7 @@ impl Worker {
             return 1;
         }
         let room = self.shared.settings.max_buffer_size as usize - self.buffer.held();
-        let least = if self.crowded { CROWD } else { 1 };
+        let least = if self.crowded || self.lulled_at.is_some() { CROWD } else { 1 };
         self.policy.missing(self.buffer.idle()).map_or(room, |missing| missing.max(least).min(room))
     }
 

@@ -141,6 +141,34 @@ fn messages_that_come_close_together_are_taken_in_crowds() {
 }
 
 #[test]
+fn a_message_wakes_nobody_while_one_before_it_lingers() {
+    const LINGER: Duration = Duration::from_millis(5);
+    let mut rig = Rig::new(&[("delivery_threshold", "1")]);
+    rig.kafka().topics.insert(TOPIC.to_owned(), Partitions::Known(2));
+    rig.kafka().linger = LINGER;
+    let asleep = Turn::Sleep { until: Some(rig.now + LINGER), level: 256 };
+    rig.produce_to(0, 0, None).expect("room");
+    assert_eq!(rig.run(), asleep);
+    rig.now += LINGER / 2;
+    rig.produce_to(1, 1, None).expect("room");
+    assert_eq!(rig.advance(LINGER / 2), Turn::Sleep { until: None, level: 1 });
+    let mut windows = rig.kafka().windows.clone();
+    windows.sort();
+    assert_eq!(windows, [[0], [1]], "the second may have waited as long");
+}
+
+#[test]
+fn a_message_is_taken_at_once_while_one_before_it_is_kept_by_a_retry() {
+    let mut rig = Rig::new(&[("delivery_threshold", "1"), ("retry_backoff", "60")]);
+    rig.kafka().linger = Duration::from_millis(5);
+    rig.kafka().replies = [Reply::Refuse(code::TRANSPORT)].into();
+    rig.produce(0).expect("room");
+    rig.run();
+    assert!(matches!(rig.advance(Duration::from_millis(5)), Turn::Sleep { until: Some(_), level: 1 }));
+    assert_eq!(rig.tags(Kind::Retry).len(), 1);
+}
+
+#[test]
 fn a_full_buffer_and_an_interval_do_not_spin() {
     let mut rig = Rig::new(&[("max_buffer_size", "5"), ("max_queue_size", "10"), ("delivery_interval", "0.5")]);
     rig.kafka().habit = Reply::Hold;
