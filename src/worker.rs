@@ -119,6 +119,7 @@ impl Worker {
             self.finish();
             return Turn::Over;
         }
+        self.lulled_at = None;
         if more { Turn::Again } else { self.sleep(now) }
     }
 
