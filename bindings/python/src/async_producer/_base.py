@@ -310,8 +310,6 @@ def milliseconds(timeout: float | None, name: str = "timeout") -> int:
 
 
 def check_tag(tag: int) -> None:
-    if type(tag) is int and 0 <= tag < FIRST_AWAITED_TAG:
-        return
     if not isinstance(tag, int):
         raise TypeError(f"tag must be int, not {type(tag).__name__}")
     if not 0 <= tag < FIRST_AWAITED_TAG:
