@@ -169,12 +169,11 @@ impl Buffer {
         None
     }
 
-    /// Hands the next window of a lane to Kafka. How many messages it has.
-    pub fn send(&mut self, lane: usize, transport: &mut dyn Transport, now: Instant) -> usize {
+    /// Hands the next window of a lane to Kafka.
+    pub fn send(&mut self, lane: usize, window: Window, transport: &mut dyn Transport, now: Instant) {
         let lane = &mut self.lanes[lane];
         let topic = &self.topics[lane.topic].name;
-        transport.send(topic, lane.partition, &mut lane.window(transport.window(), now));
-        lane.in_flight()
+        transport.send(topic, lane.partition, &mut lane.window(window, now));
     }
 
     /// A lane may have become ready: it has something due, its window is back, or its pause is over.
@@ -188,7 +187,7 @@ impl Buffer {
         self.paused.push(lane);
     }
 
-    /// Whether a lane lingers, and ends that before it may be looked at for another reason.
+    /// Whether a lane waits for nothing but more messages.
     pub fn lingers(&self) -> bool {
         self.paused.iter().any(|lane| self.lanes[*lane].lingers())
     }

@@ -265,9 +265,9 @@ impl Worker {
             transport.linger()
         };
         self.buffer.wake_lanes(now);
-        let since = self.lulled_at.unwrap_or(now);
-        while let Some(lane) = self.buffer.next_ready(transport.window(), linger, since, now) {
-            self.desk.in_flight += self.buffer.send(lane, transport, now) as u64;
+        let (window, since) = (transport.window(), self.lulled_at.unwrap_or(now));
+        while let Some(lane) = self.buffer.next_ready(window, linger, since, now) {
+            self.buffer.send(lane, window, transport, now);
         }
     }
 

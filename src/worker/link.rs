@@ -57,6 +57,14 @@ impl Link {
         }
     }
 
+    /// Messages that the client has.
+    pub(super) fn in_flight(&self) -> usize {
+        match &self.state {
+            State::Up(transport) | State::Leaving { transport, .. } => transport.in_flight(),
+            State::Down { .. } => 0,
+        }
+    }
+
     /// `waiting`: there is something to send.
     pub(super) fn next_look(&self, waiting: bool) -> Option<Instant> {
         match &self.state {

@@ -26,8 +26,6 @@ pub(super) struct Desk {
     answers: Vec<(Arc<Answer>, u64)>,
     settled: u64,
     delivered: u64,
-    /// Messages that are with the client.
-    pub(super) in_flight: u64,
     /// The time on the clock of acceptance, once it was needed in this turn.
     now_us: Option<u64>,
 }
@@ -88,7 +86,6 @@ impl Worker {
     /// Decides about a message that the client has settled.
     #[inline(always)]
     pub(super) fn judge(&mut self, parcel: Parcel, verdict: Verdict, now: Instant) {
-        self.desk.in_flight -= 1;
         let lane = parcel.lane as usize;
         if verdict.error == 0 {
             self.buffer.lane(lane).settled();
@@ -310,7 +307,7 @@ impl Worker {
     fn hand_out_counts(&mut self) {
         let counters = &self.shared.counters;
         counters.delivered.fetch_add(std::mem::take(&mut self.desk.delivered), Relaxed);
-        counters.in_flight.store(self.desk.in_flight, Relaxed);
+        counters.in_flight.store(self.link.in_flight() as u64, Relaxed);
     }
 }
 
