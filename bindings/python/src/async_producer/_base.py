@@ -206,14 +206,13 @@ class Base(Generic[FutureType]):
         type = entry[TYPE]
         wanted = type & self._wanted
         event = self._inbox.event(entry) if wanted or type != DELIVERED else None
-        if type & SETTLEMENTS and self._awaited:
-            awaited = self._awaited.pop(entry[TAG], None)
-            if awaited:
-                future, topic = awaited
-                if event is None or event.message is None:
-                    self._settle(future, Delivery(topic, entry[PARTITION], entry[OFFSET], entry[TIMESTAMP]))
-                else:
-                    self._settle(future, _failure(event))
+        awaited = self._awaited.pop(entry[TAG], None) if type & SETTLEMENTS else None
+        if awaited:
+            future, topic = awaited
+            if event is None or event.message is None:
+                self._settle(future, Delivery(topic, entry[PARTITION], entry[OFFSET], entry[TIMESTAMP]))
+            else:
+                self._settle(future, _failure(event))
         return event if wanted else None
 
     def _tell_all(self, events: list[Event]) -> bool:
