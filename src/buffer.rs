@@ -17,6 +17,9 @@ const BELIEF: Duration = Duration::from_secs(1);
 /// Messages without a key that go to one partition before the next is drawn: they travel together, and so cheaply.
 const STICKY_RUN: u32 = 500;
 
+/// Lanes that are held together, at most.
+const GROUP: usize = 32;
+
 /// Partitions below this number are found by an index. A program may name any, so the others are found by a map: an index
 /// would take memory for all before it.
 const INDEXED: usize = 4096;
@@ -29,6 +32,8 @@ pub struct Buffer {
     lanes: Vec<Lane>,
     /// Lanes that may have a window to send.
     ready: VecDeque<usize>,
+    /// The lanes that a window goes out on together.
+    group: Vec<usize>,
     /// Lanes that may have messages that are not due.
     stirred: Vec<usize>,
     /// Lanes that pause between attempts.
@@ -63,6 +68,7 @@ impl Buffer {
             last_topic: 0,
             lanes: Vec::new(),
             ready: VecDeque::new(),
+            group: Vec::new(),
             stirred: Vec::new(),
             paused: Vec::new(),
             held: 0,
@@ -150,9 +156,45 @@ impl Buffer {
         }
     }
 
-    /// The next lane with a window to send now, where what is due need not linger for more. `since`: when what is new may
-    /// have come.
-    pub fn next_ready(&mut self, window: Window, linger: Duration, since: Instant, now: Instant) -> Option<usize> {
+    /// Hands windows to Kafka on the next lanes that have one to send now, where what is due need not linger for more.
+    /// `since`: when what is new may have come. Whether there were any.
+    ///
+    /// To hold several partitions costs little more than to hold one, but what is handed over first must wait for the last:
+    /// so lanes go together that make about one window altogether.
+    pub fn send(
+        &mut self,
+        window: Window,
+        linger: Duration,
+        since: Instant,
+        transport: &mut dyn Transport,
+        now: Instant,
+    ) -> bool {
+        let mut group = std::mem::take(&mut self.group);
+        let (mut messages, mut bytes) = (0, 0);
+        while messages < window.messages
+            && bytes < window.bytes
+            && group.len() < GROUP
+            && let Some(lane) = self.next_ready(window, linger, since, now)
+        {
+            messages += self.lanes[lane].due();
+            bytes += self.lanes[lane].due_bytes();
+            group.push(lane);
+        }
+        let several = group.iter().map(|lane| &self.lanes[*lane]).filter(|lane| lane.due() > 1);
+        transport.hold(&mut several.map(|lane| (&*self.topics[lane.topic].name, lane.partition)));
+        for lane in &group {
+            let lane = &mut self.lanes[*lane];
+            let topic = &self.topics[lane.topic].name;
+            transport.send(topic, lane.partition, &mut lane.window(window, now));
+        }
+        transport.release();
+        let is_any = !group.is_empty();
+        group.clear();
+        self.group = group;
+        is_any
+    }
+
+    fn next_ready(&mut self, window: Window, linger: Duration, since: Instant, now: Instant) -> Option<usize> {
         while let Some(number) = self.ready.pop_front() {
             let lane = &mut self.lanes[number];
             lane.is_listed = false;
@@ -167,13 +209,6 @@ impl Buffer {
             }
         }
         None
-    }
-
-    /// Hands the next window of a lane to Kafka.
-    pub fn send(&mut self, lane: usize, window: Window, transport: &mut dyn Transport, now: Instant) {
-        let lane = &mut self.lanes[lane];
-        let topic = &self.topics[lane.topic].name;
-        transport.send(topic, lane.partition, &mut lane.window(window, now));
     }
 
     /// A lane may have become ready: it has something due, its window is back, or its pause is over.

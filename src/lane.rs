@@ -104,6 +104,10 @@ impl Lane {
         self.due
     }
 
+    pub fn due_bytes(&self) -> u64 {
+        self.due_bytes
+    }
+
     pub fn in_flight(&self) -> usize {
         self.in_flight
     }

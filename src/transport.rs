@@ -105,9 +105,15 @@ pub trait Transport: Send {
     /// How long an attempt may take before it counts as failed, where attempts are limited.
     fn attempt_timeout(&self) -> Duration;
 
-    /// Hands parcels over, in order. Takes no more where the next would not go in one request with the first, as it took
-    /// too long, or where the last was refused.
+    /// Keeps what is handed over for partitions from leaving before [`Transport::release`], so that it leaves whole.
+    fn hold(&mut self, partitions: &mut dyn Iterator<Item = (&CStr, i32)>);
+
+    /// Hands parcels over, in order: a single one where the partition is not held, for it may leave at once, and the next
+    /// would not go in one request with it; and none after one that is refused.
     fn send(&mut self, topic: &CStr, partition: i32, parcels: &mut dyn Iterator<Item = Parcel>);
+
+    /// Lets go what is held.
+    fn release(&mut self);
 
     /// Collects what happened; never waits.
     fn poll(&mut self, notices: &mut Vec<Notice>);

@@ -61,6 +61,11 @@ pub fn is_of_broker(error: i32) -> bool {
     error > 0 || error == code::UNKNOWN
 }
 
+/// Whether an error says that there is no such topic.
+pub fn is_of_missing_topic(error: i32) -> bool {
+    matches!(error, code::UNKNOWN_TOPIC | code::UNKNOWN_TOPIC_OR_PARTITION)
+}
+
 pub fn remedy(error: i32) -> Remedy {
     match error {
         code::PURGE_QUEUE

@@ -266,9 +266,7 @@ impl Worker {
         };
         self.buffer.wake_lanes(now);
         let (window, since) = (transport.window(), self.lulled_at.unwrap_or(now));
-        while let Some(lane) = self.buffer.next_ready(window, linger, since, now) {
-            self.buffer.send(lane, window, transport, now);
-        }
+        while self.buffer.send(window, linger, since, transport, now) {}
     }
 
     fn sleep(&mut self, now: Instant) -> Turn {

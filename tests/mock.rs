@@ -224,6 +224,36 @@ fn r22_a_topic_that_stays_missing_fails() {
     );
 }
 
+/// Where it cannot be sent, librdkafka keeps a window for a topic that it held once, for ever.
+#[test]
+fn r22_a_topic_that_is_gone_before_its_messages_are_sent_fails() {
+    let cluster = cluster(2);
+    let properties = [("topic.metadata.refresh.interval.ms", "100"), ("topic.metadata.propagation.max.ms", "1000")];
+    let producer = producer(&cluster, &properties);
+    say(&producer, 0..50);
+    producer.flush();
+    cluster.broker_down(1); // The leader: the other one tells of topics.
+    let before = cluster.requests(METADATA);
+    while cluster.requests(METADATA) < before + 3 {
+        std::thread::sleep(Duration::from_millis(5)); // The connection is known to be lost.
+    }
+    say(&producer, 50..60);
+    producer.deliver();
+    while producer.stats().in_flight == 0 {
+        std::thread::yield_now();
+    }
+    cluster.topic_error(TOPIC, RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART);
+    assert_eq!(producer.try_flush(-1), UNDELIVERED);
+    let failed = producer.wait_for(FAILED, 10);
+    for (event, tag) in failed.iter().zip(50..) {
+        assert_eq!((event.tag, event.persistence), (tag, NOT_PERSISTED), "{event:?}");
+    }
+    producer.check_stats();
+    cluster.broker_up(1);
+    cluster.topic_error(TOPIC, RD_KAFKA_RESP_ERR_NO_ERROR);
+    assert_eq!(read(&cluster), texts(0..50));
+}
+
 // Limits
 
 #[test]
@@ -282,8 +312,11 @@ fn a_shutdown_ends_at_its_deadline() {
     say(&producer, 0..5);
     producer.wait_for(DELIVERED, 5);
     cluster.round_trip_time(-1, Duration::from_secs(60));
-    say(&producer, 5..10); // on their way
-    producer.wait_for(DELIVERY_STARTED, 2);
+    let before = cluster.requests(PRODUCE);
+    say(&producer, 5..10);
+    while cluster.requests(PRODUCE) == before {
+        std::thread::yield_now(); // Until they are on their way.
+    }
     say(&producer, 10..13); // not due
     let begun = Instant::now();
     assert_eq!(producer.shutdown(500), UNDELIVERED);

@@ -9,6 +9,7 @@
 #![allow(unsafe_code)]
 
 mod form;
+mod hold;
 mod properties;
 /// cbindgen:ignore
 mod raw;
@@ -22,7 +23,7 @@ use std::mem::ManuallyDrop;
 use std::ptr;
 use std::sync::Arc;
 use std::sync::mpsc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rdkafka::bindings as rd;
 
@@ -35,16 +36,13 @@ use crate::stage::Stage;
 use crate::sys;
 
 use form::Form;
-use properties::Linger;
+use hold::Hold;
 pub use properties::Properties;
 use secrets::Secrets;
 use slab::Slab;
 use topic::Topic;
 
 use super::{Connector, Notice, Parcel, Partitions, Purge, Transport, Verdict, Window};
-
-/// Messages handed over between two looks at the clock.
-const LOOKS: usize = 16;
 
 /// A level of syslog.
 const WARNING: i32 = 4;
@@ -91,12 +89,13 @@ pub struct Kafka {
     waker: Arc<Parker>,
     topics: HashMap<CString, Topic>,
     slab: Slab,
+    hold: Hold,
     /// What is known without asking librdkafka: refusals of its produce call.
     local: Vec<Notice>,
     partitioner: properties::Partitioner,
     secrets: Secrets,
     window: Window,
-    linger: Linger,
+    linger: Duration,
     attempt_timeout: Duration,
     topic_grace: Duration,
 }
@@ -120,6 +119,7 @@ impl Kafka {
             waker,
             topics: HashMap::new(),
             slab: Slab::default(),
+            hold: Hold::new(client),
             local: Vec::new(),
             partitioner: properties.partitioner(),
             secrets: properties.secrets(),
@@ -267,19 +267,30 @@ impl Transport for Kafka {
     }
 
     fn linger(&self) -> Duration {
-        self.linger.ours
+        self.linger
     }
 
     fn attempt_timeout(&self) -> Duration {
         self.attempt_timeout
     }
 
+    fn hold(&mut self, partitions: &mut dyn Iterator<Item = (&CStr, i32)>) {
+        for (topic, partition) in partitions {
+            let topic = self.topic(topic);
+            if topic.has(partition) {
+                let handle = topic.handle();
+                self.hold.add(handle, partition);
+            }
+        }
+        self.hold.begin();
+    }
+
     fn send(&mut self, topic: &CStr, partition: i32, parcels: &mut dyn Iterator<Item = Parcel>) {
-        let mut form = Form::new(self.topic(topic).handle(), partition);
-        let begun = Instant::now();
+        let handle = self.topic(topic).handle();
+        let mut form = Form::new(handle, partition);
+        let most = if self.hold.has(handle, partition) { usize::MAX } else { 1 };
         let mut refused = false;
-        for count in 1.. {
-            let Some(parcel) = parcels.next() else { break };
+        for parcel in parcels.take(most) {
             if let Err((parcel, error, text)) = self.produce(&mut form, parcel) {
                 let error = self.topic(topic).excuse(error, partition);
                 self.local.push(Notice::Settled(parcel, refusal(error, partition, text)));
@@ -287,12 +298,18 @@ impl Transport for Kafka {
                 refused = true;
                 break; // It may have to be sent again: nothing may overtake it.
             }
-            if count % LOOKS == 0 && self.linger.handover.is_some_and(|most| begun.elapsed() > most) {
-                break;
-            }
         }
         if !refused {
             self.topic(topic).is_there();
+        }
+    }
+
+    fn release(&mut self) {
+        self.hold.end();
+        if self.hold.is_worn() {
+            let text = "the client has sent as much as it may".into();
+            self.local.push(Notice::Error { code: 0, text, fatal: true });
+            self.waker.unpark();
         }
     }
 

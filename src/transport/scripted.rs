@@ -39,8 +39,8 @@ pub struct Script {
     /// Windows larger than this are refused with MSG_SIZE_TOO_LARGE.
     pub max_batch_bytes: u64,
     pub window: Window,
-    /// The client is slow: no more than this many can be handed over at a time.
-    pub most_at_once: usize,
+    /// The client knows of no partition, and holds none.
+    pub holds_nothing: bool,
     pub linger: Duration,
     pub attempt_timeout: Duration,
     pub refuse_connections: bool,
@@ -53,6 +53,8 @@ pub struct Script {
     pub on_window: Option<Box<dyn FnMut() + Send>>,
     /// Kafka's log: topic, partition, tag.
     pub log: Vec<(CString, i32, u64)>,
+    /// The partitions that were held, each time there were any.
+    pub holds: Vec<Vec<i32>>,
     /// The tags of each window sent.
     pub windows: Vec<Vec<u64>>,
     pub clients: usize,
@@ -71,7 +73,7 @@ impl Default for Script {
             named: false,
             max_batch_bytes: u64::MAX,
             window: Window { messages: 10_000, bytes: 1_000_000 },
-            most_at_once: usize::MAX,
+            holds_nothing: false,
             linger: Duration::ZERO,
             attempt_timeout: Duration::from_secs(30),
             refuse_connections: false,
@@ -80,6 +82,7 @@ impl Default for Script {
             purges: Vec::new(),
             on_window: None,
             log: Vec::new(),
+            holds: Vec::new(),
             windows: Vec::new(),
             clients: 0,
             closed: 0,
@@ -168,12 +171,13 @@ impl Connector for ScriptedConnector {
             return Err(Error::new(Status::Client, "scripted: no connection"));
         }
         script.clients += 1;
-        Ok(Box::new(Scripted { script: self.0.clone(), in_flight: 0 }))
+        Ok(Box::new(Scripted { script: self.0.clone(), holds: HashSet::new(), in_flight: 0 }))
     }
 }
 
 struct Scripted {
     script: SharedScript,
+    holds: HashSet<(CString, i32)>,
     in_flight: usize,
 }
 
@@ -204,13 +208,29 @@ impl Transport for Scripted {
         self.script().attempt_timeout
     }
 
+    fn hold(&mut self, partitions: &mut dyn Iterator<Item = (&CStr, i32)>) {
+        assert!(self.holds.is_empty(), "what was held is let go");
+        let mut script = self.script.lock().expect("no panic");
+        let partitions: Vec<_> = partitions.map(|(topic, partition)| (topic.to_owned(), partition)).collect();
+        if !partitions.is_empty() && !script.holds_nothing {
+            script.holds.push(partitions.iter().map(|(_, partition)| *partition).collect());
+            self.holds.extend(partitions);
+        }
+    }
+
     fn send(&mut self, topic: &CStr, partition: i32, parcels: &mut dyn Iterator<Item = Parcel>) {
-        let parcels: Vec<Parcel> = parcels.take(self.script().most_at_once).collect();
+        let most = if self.holds.contains(&(topic.to_owned(), partition)) { usize::MAX } else { 1 };
+        let parcels: Vec<Parcel> = parcels.take(most).collect();
         self.in_flight += parcels.len();
         self.script().receive(topic, partition, parcels);
     }
 
+    fn release(&mut self) {
+        self.holds.clear();
+    }
+
     fn poll(&mut self, notices: &mut Vec<Notice>) {
+        assert!(self.holds.is_empty(), "what was held is let go");
         let news = std::mem::take(&mut self.script().notices);
         self.in_flight -= news.iter().filter(|notice| matches!(notice, Notice::Settled(..))).count();
         notices.extend(news);

@@ -371,7 +371,8 @@ impl Connector for SimulatedConnector {
         }
         cluster.clients += 1;
         let hung = !cluster.fair && cluster.dice.below(20) == 0;
-        Ok(Box::new(Client { number: cluster.clients, cluster: self.0.clone(), hung, in_flight: 0 }))
+        let (number, cluster) = (cluster.clients, self.0.clone());
+        Ok(Box::new(Client { number, cluster, hung, holds: HashSet::new(), in_flight: 0 }))
     }
 }
 
@@ -380,6 +381,7 @@ struct Client {
     cluster: Arc<Mutex<Cluster>>,
     /// It answers nothing, not even a purge, before the weather is better.
     hung: bool,
+    holds: HashSet<(CString, i32)>,
     in_flight: usize,
 }
 
@@ -410,16 +412,25 @@ impl Transport for Client {
         self.cluster().attempt_timeout
     }
 
+    /// A client that does not know of a partition cannot hold it.
+    fn hold(&mut self, partitions: &mut dyn Iterator<Item = (&CStr, i32)>) {
+        for (topic, partition) in partitions {
+            let is_known = self.cluster().dice.below(10) > 0;
+            if is_known {
+                self.holds.insert((topic.to_owned(), partition));
+            }
+        }
+    }
+
     fn send(&mut self, topic: &CStr, partition: i32, parcels: &mut dyn Iterator<Item = Parcel>) {
-        let mut cluster = self.cluster();
-        let slow = cluster.dice.below(10) == 0;
-        let window = cluster.window.messages as u64;
-        let most = if slow { 1 + cluster.dice.below(window) as usize } else { usize::MAX };
+        let most = if self.holds.contains(&(topic.to_owned(), partition)) { usize::MAX } else { 1 };
         let parcels: Vec<Parcel> = parcels.take(most).collect();
-        let count = parcels.len();
-        cluster.receive(self.number, self.hung, topic, partition, parcels);
-        drop(cluster);
-        self.in_flight += count;
+        self.in_flight += parcels.len();
+        self.cluster().receive(self.number, self.hung, topic, partition, parcels);
+    }
+
+    fn release(&mut self) {
+        self.holds.clear();
     }
 
     fn poll(&mut self, notices: &mut Vec<Notice>) {

@@ -235,8 +235,8 @@ impl Worker {
         }
     }
 
-    /// Leaves the client because retries are used up.
-    pub(super) fn leave_client(&mut self, now: Instant) {
-        self.link.leave(now + LEAVING_TIME, Purge::All);
+    /// Leaves the client, and takes back what the purge says.
+    pub(super) fn leave_client(&mut self, now: Instant, purge: Purge) {
+        self.link.leave(now + LEAVING_TIME, purge);
     }
 }

@@ -724,6 +724,33 @@ fn a_partition_that_vanished_is_chosen_again() {
     assert_eq!(rig.kafka().tags(TOPIC, 1), range(0..5), "in order");
 }
 
+/// A client may wait for it to come back, for ever.
+#[test]
+fn what_a_client_keeps_for_a_topic_that_is_no_more_is_taken_back() {
+    for (gone, error) in [(Partitions::Refused(3), 3), (Partitions::Known(1), code::UNKNOWN_PARTITION)] {
+        let mut rig = Rig::new(&[]);
+        rig.kafka().habit = Reply::Hold;
+        rig.kafka().topics.insert(TOPIC.to_owned(), Partitions::Known(2));
+        for tag in 0..3 {
+            rig.produce_to(tag, 1, None).expect("room");
+        }
+        rig.deliver();
+        rig.run();
+        rig.advance(10 * SECOND);
+        assert_eq!(rig.kafka().clients, 1, "it is there");
+        rig.kafka().topics.insert(TOPIC.to_owned(), gone);
+        rig.kafka().habit = Reply::Refuse(error);
+        rig.advance(SECOND);
+        assert_eq!(rig.kafka().purges, [Purge::Unsent]);
+        assert_eq!(rig.kafka().clients, 2);
+        assert_eq!(rig.events.iter().find(|event| event.kind == Kind::Error).expect("told").kafka_error, error);
+        rig.kafka().habit = Reply::Acknowledge;
+        rig.kafka().topics.insert(TOPIC.to_owned(), Partitions::Known(2));
+        rig.advance(60 * SECOND);
+        assert_eq!(rig.tags(if error == 3 { Kind::Delivered } else { Kind::Failed }), [0, 1, 2]);
+    }
+}
+
 #[test]
 fn a_partition_the_program_named_and_that_does_not_exist_fails() {
     let mut rig = Rig::new(&[]);
@@ -815,16 +842,28 @@ fn clear_drops_both_stages_and_spares_what_is_on_its_way() {
 }
 
 #[test]
-fn what_could_not_be_handed_over_in_time_goes_with_the_next_window() {
+fn a_partition_that_cannot_be_held_gets_one_message_at_a_time() {
     let mut rig = Rig::new(&[]);
-    rig.kafka().most_at_once = 3;
-    rig.kafka().replies = [Reply::Acknowledge, Reply::Refuse(code::INVALID_RECORD)].into();
-    rig.produce_all(0..8);
+    rig.kafka().holds_nothing = true;
+    rig.produce_all(0..3);
     rig.deliver();
     rig.run();
-    assert_eq!(rig.kafka().windows[..2], [vec![0, 1, 2], vec![3, 4, 5]]);
-    assert_eq!(rig.delivered(), range(0..8));
-    assert_eq!(rig.last(Kind::Delivered).attempt, 1, "the last was never part of a window that failed");
+    assert_eq!(rig.kafka().windows, [[0], [1], [2]]);
+    assert_eq!(rig.delivered(), range(0..3));
+}
+
+#[test]
+fn lanes_are_held_together_that_make_one_window_or_so() {
+    let mut rig = Rig::new(&[]);
+    rig.kafka().topics = [(TOPIC.to_owned(), Partitions::Known(6))].into();
+    rig.kafka().window.messages = 6;
+    for (tag, partition) in [0, 0, 0, 1, 2, 2, 3, 3, 4, 5, 5].into_iter().enumerate() {
+        rig.produce_to(tag as u64, partition, None).expect("room");
+    }
+    rig.deliver();
+    rig.run();
+    assert_eq!(rig.kafka().holds, [vec![0, 2], vec![3, 5]], "partitions; one message alone needs no hold");
+    assert_eq!(rig.tags(Kind::Delivered).len(), 11);
 }
 
 // The end.

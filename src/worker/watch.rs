@@ -6,16 +6,21 @@ use crate::error::Status;
 use crate::event::{Event, Kind, c_text};
 use crate::message::PARTITION_ANY;
 use crate::stage::Stage;
-use crate::transport::{Verdict, kafka};
-use crate::verdict::code;
+use crate::transport::{Partitions, Purge, Verdict, kafka};
+use crate::verdict::{code, is_of_missing_topic};
 
 use super::Worker;
+
+/// How long a window may be on its way before it is asked whether its partition is still there, and how often then.
+const DOUBT: Duration = Duration::from_secs(1);
 
 pub(super) struct Watch {
     /// Zero = off.
     interval: Duration,
     /// The last time something was settled, nothing was waiting, or a stall was reported.
     since: Instant,
+    /// When partitions are asked for again.
+    doubt: Instant,
     /// When there will be something to see, where messages wait.
     next: Option<Instant>,
     /// The last error of the client since something was delivered.
@@ -26,7 +31,7 @@ pub(super) struct Watch {
 
 impl Watch {
     pub(super) fn new(interval: Duration, now: Instant) -> Watch {
-        Watch { interval, since: now, next: None, last_error: None, unreachable: false }
+        Watch { interval, since: now, doubt: now, next: None, last_error: None, unreachable: false }
     }
 
     pub(super) fn progress(&mut self, now: Instant) {
@@ -83,6 +88,7 @@ impl Worker {
         }
         self.watch_for_stall(now);
         self.watch_attempts(now);
+        self.watch_partitions(now);
     }
 
     fn watch_for_stall(&mut self, now: Instant) {
@@ -186,8 +192,43 @@ impl Worker {
             }
         }
         if exhausted {
-            self.leave_client(now);
+            self.leave_client(now, Purge::All);
         }
+    }
+
+    /// A client may keep what it was given for a partition that is no more, in the hope that it comes back. So that is taken
+    /// back, and the next client says what becomes of it.
+    fn watch_partitions(&mut self, now: Instant) {
+        if now >= self.watch.doubt {
+            self.watch.doubt = now + DOUBT;
+            if let Some((error, text)) = self.find_missing_partition(now) {
+                self.report_error(Status::Client, error, &text, 1);
+                self.leave_client(now, Purge::Unsent);
+            }
+        }
+        if self.link.in_flight() > 0 {
+            self.look_again(self.watch.doubt);
+        }
+    }
+
+    /// A partition that a window has been on its way to for long and that is not there: the error, and which it is.
+    fn find_missing_partition(&mut self, now: Instant) -> Option<(i32, String)> {
+        let transport = self.link.transport()?;
+        (0..self.buffer.lanes().len()).find_map(|lane| {
+            let state = self.buffer.lane(lane);
+            let partition = state.partition;
+            if state.in_flight() == 0 || state.attempt_since.is_none_or(|since| now < since + DOUBT) {
+                return None;
+            }
+            let topic = self.buffer.topic_of(lane);
+            let error = match transport.partitions(topic) {
+                Partitions::Refused(error) if is_of_missing_topic(error) => error,
+                Partitions::Known(count) if partition >= count => code::UNKNOWN_PARTITION,
+                _ => return None,
+            };
+            let topic = topic.to_string_lossy();
+            Some((error, format!("topic {topic}, partition {partition}: {}", kafka::describe(error))))
+        })
     }
 
     fn look_again(&mut self, time: Instant) {

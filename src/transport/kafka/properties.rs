@@ -18,8 +18,8 @@ const DEFAULTS: [(&CStr, &CStr); 5] = [
     (c"enable.idempotence", c"true"),
     // Deadlines are ours: a message that expires under idempotence makes duplicates of others (librdkafka#4953).
     (c"message.timeout.ms", c"0"),
-    // Batching is ours; this lets a window be handed over whole before its first message is sent.
-    (c"linger.ms", CLIENT_LINGER_MS),
+    // How long a lane waits for more; the wait is ours (see `start_client`).
+    (c"linger.ms", c"1"),
     // The limits are ours: librdkafka's would count values only.
     (c"queue.buffering.max.messages", c"0"),
     (c"queue.buffering.max.kbytes", c"2147483647"),
@@ -28,21 +28,6 @@ const DEFAULTS: [(&CStr, &CStr); 5] = [
 const INVALID: c_int = -1;
 const UNKNOWN: c_int = -2;
 const INVALID_ARG: c_int = -186;
-
-/// Of linger.ms, as much is librdkafka's as a window needs to be handed over whole; for librdkafka in its words.
-const CLIENT_LINGER: Duration = Duration::from_millis(1);
-const CLIENT_LINGER_MS: &CStr = c"1";
-
-/// What of linger.ms passes where. A lane waits for most of it, which it can do while the window before is on its way.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Linger {
-    /// How long a lane waits for more messages.
-    pub ours: Duration,
-    /// How long a window may take to be handed over: librdkafka begins to send after its part of linger.ms, and what comes
-    /// later goes in a second request, which cannot be called back when the first is refused. `None`: it sends at once,
-    /// whatever is done.
-    pub handover: Option<Duration>,
-}
 
 /// How a key chooses its partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -264,14 +249,10 @@ impl Properties {
         }
     }
 
-    /// How linger.ms is divided.
-    pub fn linger(&self) -> Linger {
+    /// How long a lane waits for more messages.
+    pub fn linger(&self) -> Duration {
         let linger_ms = self.read("linger.ms").and_then(|value| value.parse::<f64>().ok());
-        let linger = linger_ms.and_then(|ms| Duration::try_from_secs_f64(ms / 1000.0).ok()).unwrap_or_default();
-        linger.checked_sub(CLIENT_LINGER).map_or_else(Linger::default, |ours| {
-            let handover = Some(CLIENT_LINGER * 4 / 5);
-            Linger { ours, handover }
-        })
+        linger_ms.and_then(|ms| Duration::try_from_secs_f64(ms / 1000.0).ok()).unwrap_or_default()
     }
 
     pub fn attempt_timeout(&self) -> Duration {
@@ -329,9 +310,7 @@ impl Properties {
         // SAFETY: a copy of our configuration.
         unsafe {
             let conf = rd::rd_kafka_conf_dup(self.conf);
-            if self.linger().handover.is_some() {
-                set(conf, c"linger.ms", CLIENT_LINGER_MS);
-            }
+            set(conf, c"linger.ms", c"0"); // Messages wait on their lane, also while the window before is on its way.
             let client = start(conf).map_err(|error| self.without_secrets(error))?;
             refresh_tokens(client);
             Ok(client)
@@ -441,18 +420,15 @@ mod tests {
     }
 
     #[test]
-    fn lingering_is_divided() {
+    fn lingering_is_ours() {
         let linger = |value: &str| {
             let mut properties = Properties::new();
             properties.set("linger.ms", value).expect("allowed");
             properties.linger()
         };
-        let handover = Some(Duration::from_micros(800));
-        assert_eq!(Properties::new().linger(), Linger { ours: Duration::ZERO, handover });
-        assert_eq!(linger("5"), Linger { ours: Duration::from_millis(4), handover });
-        assert_eq!(linger("1.5"), Linger { ours: Duration::from_micros(500), handover });
-        assert_eq!(linger("0.5"), Linger { ours: Duration::ZERO, handover: None });
-        assert_eq!(linger("0"), Linger { ours: Duration::ZERO, handover: None });
+        assert_eq!(Properties::new().linger(), Duration::from_millis(1));
+        assert_eq!(linger("1.5"), Duration::from_micros(1500));
+        assert_eq!(linger("0"), Duration::ZERO);
     }
 
     #[test]

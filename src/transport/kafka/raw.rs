@@ -27,6 +27,15 @@ unsafe extern "C" {
     pub fn rd_kafka_message_status(message: *const rd::rd_kafka_message_t) -> c_int;
     pub fn rd_kafka_set_log_queue(client: *mut rd::rd_kafka_t, queue: *mut rd::rd_kafka_queue_t) -> c_int;
     pub fn rd_kafka_purge(client: *mut rd::rd_kafka_t, flags: c_int) -> c_int;
+    pub fn rd_kafka_flush(client: *mut rd::rd_kafka_t, timeout_ms: c_int) -> c_int;
+    pub fn rd_kafka_pause_partitions(
+        client: *mut rd::rd_kafka_t,
+        partitions: *mut rd::rd_kafka_topic_partition_list_t,
+    ) -> c_int;
+    pub fn rd_kafka_resume_partitions(
+        client: *mut rd::rd_kafka_t,
+        partitions: *mut rd::rd_kafka_topic_partition_list_t,
+    ) -> c_int;
     pub fn rd_kafka_conf_set(
         conf: *mut rd::rd_kafka_conf_t,
         name: *const c_char,

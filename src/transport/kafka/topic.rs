@@ -15,7 +15,7 @@ use rdkafka::bindings as rd;
 
 use crate::message::PARTITION_ANY;
 use crate::transport::Partitions;
-use crate::verdict::code;
+use crate::verdict::{code, is_of_missing_topic};
 
 use super::raw;
 
@@ -82,9 +82,7 @@ impl Topic {
 
     /// Whether an error says that the topic is missing, which it may be for a while.
     fn is_excused(&mut self, error: i32) -> bool {
-        if !matches!(error, code::UNKNOWN_TOPIC | code::UNKNOWN_TOPIC_OR_PARTITION)
-            || self.known() == Partitions::Unknown
-        {
+        if !is_of_missing_topic(error) || self.known() == Partitions::Unknown {
             return false;
         }
         self.missing_since.get_or_insert_with(Instant::now).elapsed() < self.grace
@@ -100,10 +98,24 @@ impl Topic {
         if refusal != 0 {
             return Partitions::Refused(refusal);
         }
-        if self.state.probing.load(SeqCst) {
+        if self.is_probing() {
             return self.known();
         }
         self.probe()
+    }
+
+    /// Whether librdkafka knows a partition now, and queues messages for it. What it does not know waits in one queue for the
+    /// whole topic, to be moved one by one when it does.
+    pub fn has(&mut self, partition: i32) -> bool {
+        if self.is_probing() {
+            return false;
+        }
+        let answer = self.probe();
+        !self.is_probing() && matches!(answer, Partitions::Known(count) if partition < count)
+    }
+
+    fn is_probing(&self) -> bool {
+        self.state.probing.load(SeqCst)
     }
 
     fn known(&self) -> Partitions {

@@ -136,6 +136,8 @@ impl Transport for Client {
         Duration::MAX
     }
 
+    fn hold(&mut self, _: &mut dyn Iterator<Item = (&CStr, i32)>) {}
+
     fn send(&mut self, _: &CStr, _: i32, parcels: &mut dyn Iterator<Item = Parcel>) {
         let mut state = self.desk.state.lock().expect("no panic");
         for parcel in parcels {
@@ -145,6 +147,8 @@ impl Transport for Client {
         drop(state);
         self.desk.changed.notify_one();
     }
+
+    fn release(&mut self) {}
 
     fn poll(&mut self, notices: &mut Vec<Notice>) {
         let mut state = self.desk.state.lock().expect("no panic");
