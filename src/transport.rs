@@ -115,8 +115,8 @@ pub trait Transport: Send {
     /// Lets go what is held.
     fn release(&mut self);
 
-    /// Collects what happened; never waits.
-    fn poll(&mut self, notices: &mut Vec<Notice>);
+    /// Collects some of what happened, so much that a cache holds it; never waits. Whether there may be more.
+    fn poll(&mut self, notices: &mut Vec<Notice>) -> bool;
 
     /// Asks for what was handed over to be settled now.
     fn purge(&mut self, what: Purge);

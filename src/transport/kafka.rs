@@ -85,6 +85,10 @@ impl Connector for KafkaConnector {
 pub struct Kafka {
     client: *mut rd::rd_kafka_t,
     queue: *mut rd::rd_kafka_queue_t,
+    /// One that has not been read to its end; NULL where there is none.
+    event: *mut rd::rd_kafka_event_t,
+    /// The offset of its first report.
+    first_offset: Option<i64>,
     /// Kept alive for librdkafka's threads, which call it; given back when the client is gone.
     waker: Arc<Parker>,
     topics: HashMap<CString, Topic>,
@@ -116,6 +120,8 @@ impl Kafka {
         Kafka {
             client,
             queue,
+            event: ptr::null_mut(),
+            first_offset: None,
             waker,
             topics: HashMap::new(),
             slab: Slab::default(),
@@ -153,12 +159,14 @@ impl Kafka {
         }
     }
 
+    /// Reads an event, or as many of its delivery reports as are read at a time. Whether it has more.
+    ///
     /// # Safety
     /// `event` is an event of this client.
-    unsafe fn read(&mut self, event: *mut rd::rd_kafka_event_t, notices: &mut Vec<Notice>) {
+    unsafe fn read(&mut self, event: *mut rd::rd_kafka_event_t, notices: &mut Vec<Notice>) -> bool {
         unsafe {
             match rd::rd_kafka_event_type(event) {
-                rd::RD_KAFKA_EVENT_DR => self.read_reports(event, notices),
+                rd::RD_KAFKA_EVENT_DR => return self.read_reports(event, notices),
                 rd::RD_KAFKA_EVENT_ERROR => notices.push(self.read_error(event)),
                 rd::RD_KAFKA_EVENT_LOG => notices.extend(self.read_log(event)),
                 rd::RD_KAFKA_EVENT_STATS => {
@@ -167,28 +175,24 @@ impl Kafka {
                 }
                 _ => {}
             }
+            false
         }
     }
 
-    unsafe fn read_reports(&mut self, event: *mut rd::rd_kafka_event_t, notices: &mut Vec<Notice>) {
+    unsafe fn read_reports(&mut self, event: *mut rd::rd_kafka_event_t, notices: &mut Vec<Notice>) -> bool {
         let mut messages = [ptr::null::<rd::rd_kafka_message_t>(); REPORTS];
-        let mut first_offset = None;
-        loop {
-            // SAFETY: as many pointers as there is room for.
-            let count = unsafe { rd::rd_kafka_event_message_array(event, messages.as_mut_ptr(), REPORTS) };
-            if count == 0 {
-                return;
-            }
-            for message in &messages[..count] {
+        // SAFETY: as many pointers as there is room for.
+        let count = unsafe { rd::rd_kafka_event_message_array(event, messages.as_mut_ptr(), REPORTS) };
+        for message in &messages[..count] {
+            // SAFETY: a message of this event.
+            unsafe {
                 // An event has the messages of one batch. librdkafka counts its offsets up from the first one, also where
                 // that one is unknown and so negative.
-                // SAFETY: a message of this event.
-                unsafe {
-                    let first_offset = *first_offset.get_or_insert((**message).offset);
-                    self.read_report(*message, first_offset >= 0, notices);
-                }
+                let first_offset = *self.first_offset.get_or_insert((**message).offset);
+                self.read_report(*message, first_offset >= 0, notices);
             }
         }
+        count == REPORTS
     }
 
     unsafe fn read_report(
@@ -313,19 +317,25 @@ impl Transport for Kafka {
         }
     }
 
-    fn poll(&mut self, notices: &mut Vec<Notice>) {
+    fn poll(&mut self, notices: &mut Vec<Notice>) -> bool {
         notices.append(&mut self.local);
-        loop {
-            // SAFETY: our queue; the event is destroyed once.
+        while notices.len() < REPORTS {
+            // SAFETY: our queue; an event is destroyed once.
             unsafe {
-                let event = rd::rd_kafka_queue_poll(self.queue, 0);
-                if event.is_null() {
-                    return;
+                if self.event.is_null() {
+                    self.event = rd::rd_kafka_queue_poll(self.queue, 0);
+                    self.first_offset = None;
                 }
-                self.read(event, notices);
-                rd::rd_kafka_event_destroy(event);
+                if self.event.is_null() {
+                    return false;
+                }
+                if !self.read(self.event, notices) {
+                    rd::rd_kafka_event_destroy(self.event);
+                    self.event = ptr::null_mut();
+                }
             }
         }
+        true
     }
 
     fn purge(&mut self, what: Purge) {
@@ -363,6 +373,9 @@ impl Kafka {
         // SAFETY: called once, from `close`. Parcels left in the slab live until the client is gone.
         fork::exclude(|| unsafe {
             rd::rd_kafka_queue_cb_event_enable(self.queue, None, ptr::null_mut());
+            if !self.event.is_null() {
+                rd::rd_kafka_event_destroy(self.event);
+            }
             self.topics.clear();
             rd::rd_kafka_queue_destroy(self.queue);
             rd::rd_kafka_destroy(self.client);

@@ -229,11 +229,12 @@ impl Transport for Scripted {
         self.holds.clear();
     }
 
-    fn poll(&mut self, notices: &mut Vec<Notice>) {
+    fn poll(&mut self, notices: &mut Vec<Notice>) -> bool {
         assert!(self.holds.is_empty(), "what was held is let go");
         let news = std::mem::take(&mut self.script().notices);
         self.in_flight -= news.iter().filter(|notice| matches!(notice, Notice::Settled(..))).count();
         notices.extend(news);
+        false
     }
 
     fn purge(&mut self, what: Purge) {

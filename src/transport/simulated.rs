@@ -433,7 +433,7 @@ impl Transport for Client {
         self.holds.clear();
     }
 
-    fn poll(&mut self, notices: &mut Vec<Notice>) {
+    fn poll(&mut self, notices: &mut Vec<Notice>) -> bool {
         let mut cluster = self.cluster();
         let (mine, others) =
             std::mem::take(&mut cluster.notices).into_iter().partition(|(client, _)| *client == self.number);
@@ -442,6 +442,7 @@ impl Transport for Client {
         let mine: Vec<(u64, Notice)> = mine;
         self.in_flight -= mine.iter().filter(|(_, notice)| matches!(notice, Notice::Settled(..))).count();
         notices.extend(mine.into_iter().map(|(_, notice)| notice));
+        false
     }
 
     fn purge(&mut self, what: Purge) {

@@ -158,11 +158,15 @@ impl Worker {
 
     /// Reads what the client has to say.
     pub(super) fn collect(&mut self, now: Instant) {
-        let Some(transport) = self.link.any_transport() else { return };
         let mut notices = std::mem::take(&mut self.notices);
-        transport.poll(&mut notices);
-        for notice in notices.drain(..) {
-            self.note(notice, now);
+        while let Some(transport) = self.link.any_transport() {
+            let more = transport.poll(&mut notices);
+            for notice in notices.drain(..) {
+                self.note(notice, now);
+            }
+            if !more {
+                break;
+            }
         }
         self.notices = notices;
         if let Some(transport) = self.link.departed(now) {

@@ -150,10 +150,11 @@ impl Transport for Client {
 
     fn release(&mut self) {}
 
-    fn poll(&mut self, notices: &mut Vec<Notice>) {
+    fn poll(&mut self, notices: &mut Vec<Notice>) -> bool {
         let mut state = self.desk.state.lock().expect("no panic");
         state.in_flight -= state.notices.len();
         notices.append(&mut state.notices);
+        false
     }
 
     fn purge(&mut self, _: Purge) {
