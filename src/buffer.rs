@@ -17,8 +17,9 @@ const BELIEF: Duration = Duration::from_secs(1);
 /// Messages without a key that go to one partition before the next is drawn: they travel together, and so cheaply.
 const STICKY_RUN: u32 = 500;
 
-/// Lanes that are held together, at most.
+/// Lanes that are held together, at most, and how many such groups make a window.
 const GROUP: usize = 32;
+const GROUPS: usize = 4;
 
 /// Partitions below this number are found by an index. A program may name any, so the others are found by a map: an index
 /// would take memory for all before it.
@@ -160,7 +161,7 @@ impl Buffer {
     /// `since`: when what is new may have come. Whether there were any.
     ///
     /// To hold several partitions costs little more than to hold one, but what is handed over first must wait for the last:
-    /// so lanes go together that make about one window altogether.
+    /// so lanes go together that make a good part of a window.
     pub fn send(
         &mut self,
         window: Window,
@@ -171,8 +172,8 @@ impl Buffer {
     ) -> bool {
         let mut group = std::mem::take(&mut self.group);
         let (mut messages, mut bytes) = (0, 0);
-        while messages < window.messages
-            && bytes < window.bytes
+        while messages * GROUPS < window.messages
+            && bytes * (GROUPS as u64) < window.bytes
             && group.len() < GROUP
             && let Some(lane) = self.next_ready(window, linger, since, now)
         {

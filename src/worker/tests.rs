@@ -853,10 +853,10 @@ fn a_partition_that_cannot_be_held_gets_one_message_at_a_time() {
 }
 
 #[test]
-fn lanes_are_held_together_that_make_one_window_or_so() {
+fn lanes_are_held_together_that_make_a_quarter_of_a_window_or_so() {
     let mut rig = Rig::new(&[]);
     rig.kafka().topics = [(TOPIC.to_owned(), Partitions::Known(6))].into();
-    rig.kafka().window.messages = 6;
+    rig.kafka().window.messages = 24;
     for (tag, partition) in [0, 0, 0, 1, 2, 2, 3, 3, 4, 5, 5].into_iter().enumerate() {
         rig.produce_to(tag as u64, partition, None).expect("room");
     }
