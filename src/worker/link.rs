@@ -205,7 +205,7 @@ impl Worker {
         }
         self.watch.remember(code, &text);
         if fatal {
-            self.link.leave(now + LEAVING_TIME, Purge::Unsent);
+            self.leave_client(now, Purge::Unsent);
         }
     }
 
