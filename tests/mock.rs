@@ -60,10 +60,7 @@ fn a_partition_may_be_without_a_leader_for_a_while() {
     producer.flush();
     cluster.partition_leader(TOPIC, 0, None);
     // The client hears of it first: the mock broker crashes where it must name a leader that there is not.
-    let before = cluster.requests(METADATA);
-    while cluster.requests(METADATA) < before + 3 {
-        std::thread::yield_now();
-    }
+    cluster.wait_for_requests(METADATA, cluster.requests(METADATA) + 3);
     say(&producer, 10..20);
     producer.deliver();
     producer.wait_for(STALLED, 1);
@@ -233,10 +230,8 @@ fn r22_a_topic_that_is_gone_before_its_messages_are_sent_fails() {
     say(&producer, 0..50);
     producer.flush();
     cluster.broker_down(1); // The leader: the other one tells of topics.
-    let before = cluster.requests(METADATA);
-    while cluster.requests(METADATA) < before + 3 {
-        std::thread::sleep(Duration::from_millis(5)); // The connection is known to be lost.
-    }
+    // Then the connection is known to be lost.
+    cluster.wait_for_requests(METADATA, cluster.requests(METADATA) + 3);
     say(&producer, 50..60);
     producer.deliver();
     while producer.stats().in_flight == 0 {
@@ -314,9 +309,7 @@ fn a_shutdown_ends_at_its_deadline() {
     cluster.round_trip_time(-1, Duration::from_secs(60));
     let before = cluster.requests(PRODUCE);
     say(&producer, 5..10);
-    while cluster.requests(PRODUCE) == before {
-        std::thread::yield_now(); // Until they are on their way.
-    }
+    cluster.wait_for_requests(PRODUCE, before + 1); // Then they are on their way.
     say(&producer, 10..13); // not due
     let begun = Instant::now();
     assert_eq!(producer.shutdown(500), UNDELIVERED);

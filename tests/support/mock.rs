@@ -130,6 +130,15 @@ impl Cluster {
         }
     }
 
+    /// Waits until so many requests of a kind have come in all.
+    pub fn wait_for_requests(&self, kind: i16, count: usize) {
+        let deadline = Instant::now() + PATIENCE;
+        while self.requests(kind) < count {
+            assert!(Instant::now() < deadline, "{} of {count} requests of kind {kind} came", self.requests(kind));
+            std::thread::yield_now();
+        }
+    }
+
     /// The values in a partition's log, in order.
     pub fn read(&self, topic: &str, partition: i32) -> Vec<String> {
         let consumer: BaseConsumer = ClientConfig::new()
